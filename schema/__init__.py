@@ -1,0 +1,1 @@
+"""What is published: tables, columns, collections. Values only; no database, no network."""
