@@ -1,0 +1,262 @@
+"""Geometry against astropy: wraps, poles, wide circles, unknown positions, and the use of indexes."""
+
+from collections.abc import Callable
+from typing import Any
+
+import astropy.units as u
+import numpy as np
+import psycopg
+import pytest
+from astropy.coordinates import SkyCoord
+
+Query = Callable[..., list[tuple[Any, ...]]]
+
+CENTERS = [
+    (0.0, 0.0),
+    (359.95, 0.0),
+    (12.0, 90.0),
+    (200.0, -89.9),
+    (83.63, 22.01),
+    (180.0, 0.0),
+    (271.3, -45.0),
+]
+RADII = [0.0, 0.2, 1.5, 30.0, 89.9, 90.0, 90.1, 120.0, 179.9, 180.0]
+
+
+@pytest.fixture(scope="module")
+def positions(rows: Query) -> tuple[np.ndarray, SkyCoord]:
+    """The names and positions of all observations that have one."""
+    found = rows("SELECT obs_id, s_ra, s_dec FROM sky.obs WHERE s_ra IS NOT NULL ORDER BY obs_id")
+    names, ra, dec = zip(*found, strict=True)
+    return np.array(names), SkyCoord(np.array(ra), np.array(dec), unit="deg")
+
+
+def names(found: list[tuple[Any, ...]]) -> list[str]:
+    return sorted(row[0] for row in found)
+
+
+@pytest.mark.parametrize("center", CENTERS)
+def test_every_spelling_of_a_cone_gives_the_rows_of_astropy(
+    rows: Query, positions: tuple[np.ndarray, SkyCoord], center: tuple[float, float]
+) -> None:
+    known, sky = positions
+    separation = sky.separation(SkyCoord(*center, unit="deg")).deg
+    point, lon, lat = "POINT(s_ra, s_dec)", *center
+    for radius in RADII:
+        expected = sorted(known[separation <= radius + 1e-9])
+        outside = sorted(known[separation > radius + 1e-9])
+        circle = f"CIRCLE({lon}, {lat}, {radius})"
+        select = "SELECT obs_id FROM sky.obs WHERE "
+        for condition in (
+            f"CONTAINS({point}, {circle}) = 1",
+            f"1 = CONTAINS({point}, CIRCLE(POINT({lon}, {lat}), {radius}))",
+            f"CONTAINS({point}, {circle}) <> 0",
+            f"CONTAINS({point}, {circle}) > 0",
+            f"INTERSECTS({circle}, {point}) = 1",
+            f"NOT CONTAINS({point}, {circle}) = 0",
+            f"NOT (CONTAINS({point}, {circle}) <> 1 OR s_ra < -1)",
+            f"DISTANCE({point}, POINT({lon}, {lat})) <= {radius}",
+            f"{radius} >= DISTANCE({lon}, {lat}, s_ra, s_dec)",
+            f"NOT DISTANCE({lon}, {lat}, s_ra, s_dec) > {radius}",
+            f"1 = CONTAINS({point}, REGION('Circle ICRS {lon} {lat} {radius}'))",
+        ):
+            assert names(rows(select + condition)) == expected, condition
+        for condition in (
+            f"CONTAINS({point}, {circle}) = 0",
+            f"CONTAINS({point}, {circle}) < 1",
+            f"NOT 1 = CONTAINS({point}, {circle})",
+            f"DISTANCE({lon}, {lat}, s_ra, s_dec) > {radius}",
+        ):
+            assert names(rows(select + condition)) == outside, condition
+
+
+def test_less_than_leaves_out_the_boundary(rows: Query) -> None:
+    select = "SELECT obs_id FROM sky.obs WHERE obs_id = '1000' AND DISTANCE(s_ra, s_dec, 0, 1) "
+    assert rows(select + "<= 1") == [("1000",)]
+    assert rows(select + "< 1") == []
+    assert rows(select + ">= 1") == [("1000",)]
+    assert rows(select + "> 1") == []
+
+
+def test_a_point_on_the_boundary_is_contained(rows: Query) -> None:
+    assert rows("SELECT TOP 1 CONTAINS(POINT(0, 1), CIRCLE(0, 0, 1)) AS a FROM sky.hea") == [(1,)]
+
+
+def test_distance_agrees_with_astropy(rows: Query, positions: tuple[np.ndarray, SkyCoord]) -> None:
+    _, sky = positions
+    for lon, lat in CENTERS:
+        found = rows(
+            f"SELECT DISTANCE(POINT(s_ra, s_dec), POINT({lon}, {lat})) AS d FROM sky.obs"
+            " WHERE s_ra IS NOT NULL ORDER BY obs_id"
+        )
+        expected = sky.separation(SkyCoord(lon, lat, unit="deg")).deg
+        np.testing.assert_allclose([d for (d,) in found], expected, rtol=1e-9, atol=1e-7)
+
+
+def test_a_crossmatch_agrees_with_astropy(rows: Query, positions: tuple[np.ndarray, SkyCoord]) -> None:
+    known, sky = positions
+    left, right, _, _ = sky.search_around_sky(sky, 7.5 * u.deg)
+    expected = sorted(zip(known[left], known[right], strict=True))
+    join = "SELECT a.obs_id, b.obs_id FROM sky.obs AS a JOIN sky.obs AS b ON "
+    for condition in (
+        "DISTANCE(a.s_ra, a.s_dec, b.s_ra, b.s_dec) <= 7.5",
+        "1 = CONTAINS(POINT(a.s_ra, a.s_dec), CIRCLE(b.s_ra, b.s_dec, 7.5))",
+        "1 = CONTAINS(POINT(b.s_ra, b.s_dec), CIRCLE(POINT(a.s_ra, a.s_dec), 7.5 + 0 * b.s_ra))",
+    ):
+        assert sorted(rows(join + condition)) == expected
+
+
+def test_an_unknown_position_is_neither_inside_nor_outside(rows: Query) -> None:
+    for test in (
+        "CONTAINS(POINT(s_ra, s_dec), CIRCLE(1, 2, 3))",
+        "CONTAINS(POINT(s_ra, s_dec), CIRCLE(1, 2, 120))",
+        "CONTAINS(POINT(1, 2), s_region)",
+        "CONTAINS(POINT(s_ra, s_dec), s_region)",
+        "INTERSECTS(s_region, POLYGON(1, 2, 3, 2, 3, 4))",
+        "INTERSECTS(s_region, CIRCLE(1, 2, 120))",
+        "INTERSECTS(s_region, s_region)",
+    ):
+        assert rows(f"SELECT {test} AS t FROM sky.obs WHERE obs_id = 'unknown'") == [(None,)], test
+        for condition in (f"{test} = 1", f"{test} = 0", f"NOT {test} = 1", f"NOT {test} <> 1"):
+            assert rows(f"SELECT obs_id FROM sky.obs WHERE obs_id = 'unknown' AND {condition}") == []
+
+
+def test_regions_contain_their_centres(rows: Query) -> None:
+    """Of every circle and every polygon, those about the poles among them."""
+    test = "CONTAINS(POINT(s_ra, s_dec), s_region)"
+    assert rows(f"SELECT COUNT(*) AS n FROM sky.obs WHERE {test} = 1") == [(307,)]
+    assert rows(f"SELECT SUM({test}) AS n, COUNT(*) AS m FROM sky.obs WHERE s_ra IS NOT NULL") == [(307, 307)]
+    outside = f"SELECT COUNT(*) AS n FROM sky.obs WHERE {test} = 0"
+    assert rows(outside) == [(0,)]
+
+
+@pytest.mark.parametrize("negation", ["{} = 0", "NOT {} = 1", "{} <> 1", "NOT ({} = 1 AND n_events >= 0)"])
+@pytest.mark.parametrize(
+    "other", ["POLYGON(350, -20, 30, -20, 30, 20, 350, 20)", "CIRCLE(0, 0, 25)", "CIRCLE(0, 0, 150)"]
+)
+def test_regions_and_their_negations_add_up(rows: Query, other: str, negation: str) -> None:
+    """pgSphere 1.2.0 has a wrong negator of `spoly && spoly`, which must not be used."""
+    for function in ("CONTAINS", "INTERSECTS"):
+        test = f"{function}(s_region, {other})"
+        inside = rows(f"SELECT obs_id FROM sky.obs WHERE {test} = 1")
+        outside = rows(f"SELECT obs_id FROM sky.obs WHERE {negation.format(test)}")
+        assert inside
+        assert outside
+        assert not set(inside) & set(outside)
+        assert len(inside) + len(outside) == 307
+
+
+def test_circles_meet_circles_as_astropy_says(rows: Query, positions: tuple[np.ndarray, SkyCoord]) -> None:
+    known, sky = positions
+    circles = {row[0] for row in rows("SELECT obs_id FROM sky.obs WHERE s_region LIKE 'Circle%'")}
+    is_circle = np.array([name in circles for name in known])
+    for lon, lat in CENTERS:
+        separation = sky.separation(SkyCoord(lon, lat, unit="deg")).deg
+        for radius in (3.0, 60.0, 120.0, 178.0):
+            other = f"CIRCLE({lon}, {lat}, {radius})"
+            select = "SELECT obs_id FROM sky.obs WHERE s_region LIKE 'Circle%' AND 1 = "
+            meets = sorted(known[is_circle & (separation <= radius + 2.5)])
+            within = sorted(known[is_circle & (separation + 2.5 <= radius)])
+            assert names(rows(select + f"INTERSECTS({other}, s_region)")) == meets
+            assert names(rows(select + f"CONTAINS(s_region, {other})")) == within
+
+
+def test_box_is_a_cross_of_great_circles(rows: Query) -> None:
+    """The ends of the arms of the cross lie on the sides, constant or not."""
+    for lon, lat in ((10.0, 0.0), (0.0, 60.0), (123.0, -89.5)):
+        center = SkyCoord(lon, lat, unit="deg")
+        for angle, arm in ((0, 1.5), (90, 1.0), (180, 1.5), (270, 1.0)):
+            for factor, expected in ((0.9999, 1), (1.0001, 0)):
+                end = center.directional_offset_by(angle * u.deg, arm * factor * u.deg)
+                point = f"POINT({end.ra.deg:.12f}, {end.dec.deg:.12f})"
+                for box in (f"BOX({lon}, {lat}, 2, 3)", f"BOX({lon} + 0 * energy_min, {lat}, 2, 3)"):
+                    found = rows(f"SELECT TOP 1 CONTAINS({point}, {box}) AS a FROM sky.hea")
+                    assert found == [(expected,)], (box, angle, factor)
+
+
+def test_areas(rows: Query) -> None:
+    found = rows(
+        "SELECT TOP 1 AREA(CIRCLE(1, 2, 90)), AREA(CIRCLE(1, 2, 120)), AREA(POLYGON(0, 0, 90, 0, 0, 90)),"
+        " AREA(POINT(1, 2)), AREA(CIRCLE(1, 2, 1)) FROM sky.hea"
+    )
+    sky = 4 * np.pi * np.degrees(1) ** 2
+    cap = sky * (1 - np.cos(np.radians(1))) / 2
+    np.testing.assert_allclose(found[0], (sky / 2, sky * 0.75, sky / 8, 0, cap), rtol=1e-9)
+
+
+def test_centroids(rows: Query) -> None:
+    """An octant has its centroid on its diagonal, whichever way its vertices run."""
+    lat = np.degrees(np.arcsin(1 / np.sqrt(3)))
+    for polygon in (
+        "POLYGON(0, 0, 90, 0, 0, 90)",
+        "POLYGON(0, 0, 0, 90, 90, 0)",
+        "POLYGON(0 * energy_min, 0, 90, 0, 0, 90)",
+    ):
+        found = rows(f"SELECT TOP 1 CENTROID({polygon}) AS c FROM sky.hea")
+        np.testing.assert_allclose(found[0][0], (45, lat), rtol=1e-9)
+    regions = rows("SELECT s_ra, s_dec, CENTROID(s_region) FROM sky.obs WHERE ABS(s_dec) < 80")
+    for ra, dec, center in regions:
+        assert SkyCoord(ra, dec, unit="deg").separation(SkyCoord(*center, unit="deg")).deg < 0.2
+
+
+def test_geometries_leave_as_arrays_in_degrees(rows: Query) -> None:
+    found = rows(
+        "SELECT POINT(ra, dec), CIRCLE(ra, dec, r), CIRCLE(ra, dec, 120), CIRCLE(pos, 2), pos, patch,"
+        " POLYGON(1, 2, 3, 2, 3, 5, 1, 2), POLYGON(ra, 0, 30, 0, 30, 40) FROM tap_upload.t1 ORDER BY ra"
+    )
+    square = [1.0, 2.0, 3.0, 2.0, 3.0, 5.0]
+    assert found == [
+        ([0, 0], [0, 0, 5], [0, 0, 120], [0, 0, 2], [0, 0], None, square, [0, 0, 30, 0, 30, 40]),
+        (
+            [83.63, 22.01],
+            [83.63, 22.01, 1],
+            [83.63, 22.01, 120],
+            None,
+            None,
+            [0, 0, 10, 0, 10, 10],
+            square,
+            [83.63, 0, 30, 0, 30, 40],
+        ),
+        (None, None, None, None, None, None, square, None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("condition", "index"),
+    [
+        ("1 = CONTAINS(POINT('ICRS', s_ra, s_dec), CIRCLE('ICRS', 83.63, 22.01, 2))", "obs_position"),
+        ("CONTAINS(POINT(s_ra, s_dec), CIRCLE(83.63, 22.01, 2)) <> 0 AND t_min > 3", "obs_position"),
+        ("DISTANCE(s_ra, s_dec, 83.63, 22.01) < 2", "obs_position"),
+        ("5 / 60. >= DISTANCE(POINT(83.63, 22.01), POINT(s_ra, s_dec))", "obs_position"),
+        ("1 = CONTAINS(POINT(s_ra, s_dec), POLYGON(1, 2, 3, 2, 3, 5))", "obs_position"),
+        ("1 = CONTAINS(POINT(s_ra, s_dec), BOX(1, 2, 3, 2))", "obs_position"),
+        ("CONTAINS(POINT(83.63, 22.01), s_region) = 1", "obs_circle obs_polygon"),
+        ("INTERSECTS(CIRCLE(83.63, 22.01, 1), s_region) = 1", "obs_circle obs_polygon"),
+        ("INTERSECTS(s_region, POLYGON(1, 2, 3, 2, 3, 5)) = 1", "obs_circle obs_polygon"),
+        ("CONTAINS(s_region, CIRCLE(83.63, 22.01, 5)) = 1", "obs_circle obs_polygon"),
+    ],
+)
+def test_conditions_are_served_by_indexes(plan: Callable[[str], str], condition: str, index: str) -> None:
+    tables = ("sky.obs", "(SELECT * FROM sky.obs) AS q")
+    for table in tables:
+        explained = plan(f"SELECT obs_id FROM {table} WHERE {condition}")
+        for name in index.split():
+            assert name in explained
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "DISTANCE(u.ra, u.dec, o.s_ra, o.s_dec) < 0.5",
+        "1 = CONTAINS(POINT(u.ra, u.dec), CIRCLE(o.s_ra, o.s_dec, u.r))",
+        "1 = CONTAINS(POINT(o.s_ra, o.s_dec), CIRCLE(u.ra, u.dec, u.r))",
+    ],
+)
+def test_crossmatches_are_served_by_indexes(plan: Callable[[str], str], condition: str) -> None:
+    explained = plan(f"SELECT o.obs_id FROM tap_upload.t1 AS u JOIN sky.obs AS o ON {condition}")
+    assert "obs_position" in explained
+
+
+def test_a_self_crossing_polygon_is_an_error_of_the_database(rows: Query) -> None:
+    with pytest.raises(psycopg.errors.InternalError_):
+        rows("SELECT TOP 1 CONTAINS(POINT(1, 1), POLYGON(0, 0, 9, 9, 9, 0, 0, 9)) AS c FROM sky.hea")

@@ -1,0 +1,429 @@
+"""The geometry functions of ADQL (2.1, section 4.2) on pgSphere 1.2.
+
+Positions are degrees in ADQL and radians in pgSphere. A position from two columns is rendered as
+`spoint(radians(lon), radians(lat))`, the expression that the tables' GiST indexes are on.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from schema.types import CIRCLE, DOUBLE, INTEGER, POINT, POLYGON, VARCHAR, Type
+from vo_server.adql import nodes
+from vo_server.adql.errors import ADQLError, Span
+from vo_server.adql.names import Field
+from vo_server.adql.spatial import contains, intersects
+from vo_server.adql.stcs import box_corners, check_frame, parse_stcs, polygon_centroid
+from vo_server.adql.terms import Meta, Parameters, Shape, Term, derived, describe, number
+
+ICRS = "ICRS"
+POSITION = Meta(unit="deg", ucd="pos.eq")
+
+
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    """What a geometry function is called with: the rendered arguments, where, and where to bind."""
+
+    name: str
+    at: Span
+    terms: list[Term]
+    parameters: Parameters
+
+    @property
+    def shapes(self) -> bool:
+        """Whether the first argument is a geometry."""
+        return bool(self.terms) and self.terms[0].shape is not None
+
+    def expect(self, *counts: int, form: str) -> None:
+        """ADQLError unless there is one of these numbers of arguments."""
+        if len(self.terms) not in counts:
+            raise ADQLError(f"{self.name} has {len(self.terms)} arguments", self.at, f"it is written {form}")
+
+    def number(self, index: int) -> Term:
+        """The numeric argument `index`."""
+        term = self.terms[index]
+        if not term.is_number:
+            raise ADQLError(
+                f"{self.name} takes a number here, this is {describe(term.type)}",
+                term.at,
+                "degrees, without quotes",
+            )
+        return term
+
+    def shape(self, index: int, *kinds: str) -> Shape:
+        """The geometry argument `index`, of one of `kinds` if given."""
+        term = self.terms[index]
+        if term.shape is None:
+            hint = "such as POINT(lon, lat), CIRCLE(lon, lat, radius), or a region column"
+            raise ADQLError(
+                f"{self.name} takes a geometry here, this is {describe(term.type)}", term.at, hint
+            )
+        if kinds and term.shape.kind not in kinds:
+            raise ADQLError(
+                f"{self.name} takes a {' or '.join(kinds)} here, this is a {term.shape.kind}", term.at
+            )
+        return term.shape
+
+    def result(self, sql: str, kind: Type, meta: Meta, shape: Shape | None = None) -> Term:
+        """The value of the call."""
+        term = derived(sql, kind, self.at, self.terms, meta)
+        term.shape = shape
+        return term
+
+
+def shape_of(field: Field, *, stored: bool) -> Shape | None:
+    """The geometry that a column holds. With `stored` false the hidden columns are out of reach."""
+    kind = field.type.name if field.type is not None else ""
+    if kind == "REGION":
+        circle, polygon = (
+            field.shapes
+            if field.shapes is not None and stored
+            else (f"vo.stcs_circle({field.sql})", f"vo.stcs_polygon({field.sql})")
+        )
+        return Shape("region", "", options=(Shape("circle", circle), Shape("polygon", polygon)))
+    return Shape(kind.lower(), field.sql) if kind in {"POINT", "CIRCLE", "POLYGON"} else None
+
+
+def output(term: Term) -> tuple[str, Type]:
+    """A geometry value as it leaves in a result: a DALI 1.1 (section 3.3) array in degrees."""
+    shape = term.shape
+    if shape is None or term.type not in (POINT, CIRCLE, POLYGON):
+        return term.sql, term.type or VARCHAR
+    if shape.degrees is not None:
+        array = f"ARRAY[{', '.join(shape.degrees)}]"
+        if shape.numbers is not None:
+            return array, term.type
+        return f"CASE WHEN {shape.sql} IS NOT NULL THEN {array} END", term.type
+    return _ARRAYS[shape.kind].format(shape.sql), term.type
+
+
+_ARRAYS = {
+    "point": "CASE WHEN {0} IS NOT NULL THEN ARRAY[degrees(long({0})), degrees(lat({0}))] END",
+    "circle": (
+        "CASE WHEN {0} IS NOT NULL THEN"
+        " ARRAY[degrees(long(center({0}))), degrees(lat(center({0}))), degrees(radius({0}))] END"
+    ),
+    # pgSphere 1.2.0 gives the vertices only as text, in radians with 15 digits.
+    "polygon": (
+        "(SELECT array_agg(round(degrees(v[1]::float8)::numeric, 12)::float8 ORDER BY i)"
+        " FROM regexp_matches(({0})::text, '[-+0-9.e]+', 'g') WITH ORDINALITY AS m(v, i))"
+    ),
+}
+
+
+def _degrees(term: Term) -> str:
+    """A coordinate as SQL of type double precision."""
+    if isinstance(term.constant, (int, float)):
+        return number(float(term.constant))
+    return term.as_type(DOUBLE)
+
+
+def _constants(terms: list[Term]) -> tuple[float, ...] | None:
+    """The terms' values if all are constant."""
+    values = [float(t.constant) for t in terms if isinstance(t.constant, (int, float))]
+    return tuple(values) if len(values) == len(terms) else None
+
+
+def _check_latitude(term: Term) -> None:
+    if isinstance(term.constant, (int, float)) and abs(term.constant) > 90:
+        raise ADQLError(
+            f"the latitude {term.constant} is out of range",
+            term.at,
+            "latitudes go from -90 to 90 degrees; the longitude comes first",
+        )
+
+
+def _position(lon: Term, lat: Term) -> Shape:
+    """The point at (lon, lat) in degrees."""
+    _check_latitude(lat)
+    x, y = _degrees(lon), _degrees(lat)
+    indexed = (
+        lon.origin is not None
+        and lat.origin is not None
+        and lon.origin.indexed
+        and lat.origin.indexed
+        and lon.origin.alias == lat.origin.alias
+    )
+    return Shape(
+        "point", f"spoint(radians({x}), radians({y}))", (x, y), _constants([lon, lat]), indexed=indexed
+    )
+
+
+def _point(call: Arguments) -> Term:
+    call.expect(2, form="POINT(lon, lat)")
+    shape = _position(call.number(0), call.number(1))
+    return call.result(shape.sql, POINT, POSITION, shape)
+
+
+def _circle(call: Arguments) -> Term:
+    call.expect(2, 3, form="CIRCLE(lon, lat, radius) or CIRCLE(point, radius)")
+    if len(call.terms) == 2:
+        center, radius = call.shape(0, "point"), call.number(1)
+    else:
+        center, radius = _position(call.number(0), call.number(1)), call.number(2)
+    shape = _disc(center, _degrees(radius), _constants([radius]), radius.at)
+    return call.result(shape.sql, CIRCLE, POSITION, shape)
+
+
+def _disc(center: Shape, radius: str, constant: tuple[float, ...] | None, at: Span) -> Shape:
+    """The circle about `center`, as a cap if its radius is known to exceed 90 degrees."""
+    value = constant[0] if constant else 0.0
+    if not 0 <= value <= 180:
+        raise ADQLError(f"the radius {value} is out of range", at, "radii go from 0 to 180 degrees")
+    degrees = (*_coordinates(center), radius)
+    numbers = (*center.numbers, value) if center.numbers is not None and constant else None
+    angle = f"radians({radius})"
+    if value <= 90:
+        return Shape(
+            "circle", f"scircle({center.sql}, {angle})", degrees, numbers, center=center, radius=angle
+        )
+    if center.numbers is not None:
+        lon, lat = center.numbers
+        opposite = f"spoint(radians({number((lon + 180) % 360)}), radians({number(-lat)}))"
+    else:
+        opposite = f"spoint(long({center.sql}) + pi(), -lat({center.sql}))"
+    rest = f"scircle({opposite}, radians({number(180.0 - value)}))"
+    return Shape("cap", rest, degrees, numbers, center=center, radius=angle)
+
+
+def _polygon(call: Arguments) -> Term:
+    form = "POLYGON(lon1, lat1, lon2, lat2, lon3, lat3, ...) or POLYGON(point1, point2, point3, ...)"
+    if call.shapes:
+        points = [call.shape(i, "point") for i in range(len(call.terms))]
+    else:
+        if len(call.terms) % 2:
+            raise ADQLError("POLYGON has a longitude without a latitude", call.at, f"it is written {form}")
+        points = [_position(call.number(i), call.number(i + 1)) for i in range(0, len(call.terms), 2)]
+    if len(points) < 3:
+        raise ADQLError(
+            f"POLYGON has {len(points)} vertices, at least 3 make one", call.at, f"it is written {form}"
+        )
+    vertices = [c for p in points for c in p.numbers or ()]
+    if len(vertices) == 2 * len(points):
+        return _constant_polygon(call, vertices)
+    degrees = [c for p in points for c in p.degrees or _coordinates(p)]
+    pairs = zip(degrees[::2], degrees[1::2], strict=True)
+    body = " || 'd),(' || ".join(f"({x})::text || 'd,' || ({y})::text" for x, y in pairs)
+    sql = f"('{{(' || {body} || 'd)}}')::spoly"
+    return call.result(sql, POLYGON, POSITION, Shape("polygon", sql, tuple(degrees)))
+
+
+def _coordinates(point: Shape) -> tuple[str, str]:
+    """Longitude and latitude of a point, as SQL in degrees."""
+    if point.degrees is not None:
+        return point.degrees[0], point.degrees[1]
+    return f"degrees(long({point.sql}))", f"degrees(lat({point.sql}))"
+
+
+def _constant_polygon(call: Arguments, vertices: list[float]) -> Term:
+    """A polygon with known vertices (lon, lat, ... in degrees), bound as pgSphere's text."""
+    pairs = list(zip(vertices[::2], vertices[1::2], strict=True))
+    distinct = [p for p, following in zip(pairs, pairs[1:] + pairs[:1], strict=True) if p != following]
+    if len(distinct) < 3:
+        raise ADQLError("the polygon has fewer than 3 different vertices", call.at)
+    for _, lat in distinct:
+        if abs(lat) > 90:
+            raise ADQLError(
+                f"the latitude {lat} is out of range", call.at, "latitudes go from -90 to 90 degrees"
+            )
+    text = "{" + ",".join(f"({x!r}d,{y!r}d)" for x, y in distinct) + "}"
+    sql = call.parameters.bind(text) + "::spoly"
+    numbers = tuple(c for p in distinct for c in p)
+    degrees = tuple(number(c) for c in numbers)
+    return call.result(sql, POLYGON, POSITION, Shape("polygon", sql, degrees, numbers))
+
+
+def _box(call: Arguments) -> Term:
+    call.expect(3, 4, form="BOX(lon, lat, width, height) or BOX(point, width, height)")
+    if len(call.terms) == 3:
+        center, sizes = call.shape(0, "point"), [call.number(1), call.number(2)]
+    else:
+        center, sizes = _position(call.number(0), call.number(1)), [call.number(2), call.number(3)]
+    for size in sizes:
+        if isinstance(size.constant, (int, float)) and not 0 < size.constant < 180:
+            raise ADQLError(
+                f"the size {size.constant} is out of range", size.at, "sizes go from 0 to 180 degrees"
+            )
+    constants = _constants(sizes)
+    if center.numbers is not None and constants is not None:
+        corners = box_corners(center.numbers[0], center.numbers[1], constants[0], constants[1])
+        return _constant_polygon(call, corners)
+    width, height = (_degrees(s) for s in sizes)
+    x = f"({width} / 2)"
+    y = f"degrees(atan(tan(radians({height} / 2)) * cos(radians({width} / 2))))"
+    corners_text = (
+        f"'{{(' || {x} || 'd,' || {y} || 'd),(-' || {x} || 'd,' || {y} || 'd),(-'"
+        f" || {x} || 'd,-' || {y} || 'd),(' || {x} || 'd,-' || {y} || 'd)}}'"
+    )
+    turned = f"strans(0, -lat({center.sql}), long({center.sql}), 'XYZ')"
+    sql = f"strans_poly(({corners_text})::spoly, {turned})"
+    return call.result(sql, POLYGON, POSITION, Shape("polygon", sql))
+
+
+def _region(call: Arguments) -> Term:
+    call.expect(1, form="REGION('Circle ICRS 10 20 1')")
+    text = call.terms[0].constant
+    if not isinstance(text, str):
+        raise ADQLError(
+            "REGION takes a string literal",
+            call.terms[0].at,
+            "a column with regions is used as it is, without REGION",
+        )
+    try:
+        shape, values = parse_stcs(text)
+    except ValueError as error:
+        raise ADQLError(str(error), call.terms[0].at, "for example 'Circle ICRS 10 20 1'") from None
+    terms = [Term(number(v), DOUBLE, call.terms[0].at, constant=v) for v in values]
+    build = {"POSITION": _point, "CIRCLE": _circle, "BOX": _box, "POLYGON": _polygon}[shape]
+    return build(replace(call, terms=terms))
+
+
+def _each(shape: Shape, render: Callable[[Shape], str]) -> str:
+    """`render` of a shape; of a region, of whichever of its two columns is filled."""
+    if not shape.options:
+        return render(shape)
+    first, second = shape.options
+    return f"CASE WHEN {first.sql} IS NOT NULL THEN {render(first)} ELSE {render(second)} END"
+
+
+def _centroid(call: Arguments) -> Term:
+    call.expect(1, form="CENTROID(geometry)")
+    shape = call.shape(0)
+    result = _center(shape)
+    if result is None:
+        result = Shape("point", _each(shape, lambda s: (_center(s) or s).sql))
+    return call.result(result.sql, POINT, POSITION, result)
+
+
+def _center(shape: Shape) -> Shape | None:
+    """The centre of one shape; None for a region, which may be of either kind."""
+    if shape.options:
+        return None
+    if shape.kind == "point":
+        return shape
+    if shape.center is not None:
+        return shape.center
+    if shape.kind == "polygon" and shape.numbers is not None:
+        lon, lat = polygon_centroid(shape.numbers)
+        x, y = number(lon), number(lat)
+        return Shape("point", f"spoint(radians({x}), radians({y}))", (x, y), (lon, lat))
+    function = {"circle": "center", "polygon": "vo.spoly_centroid"}[shape.kind]
+    return Shape("point", f"{function}({shape.sql})")
+
+
+def _coordinate(index: int, ucd: str) -> Callable[[Arguments], Term]:
+    def coordinate(call: Arguments) -> Term:
+        call.expect(1, form=f"{call.name}(point)")
+        point = call.shape(0, "point")
+        meta = Meta(unit="deg", ucd=ucd)
+        return call.result(_coordinates(point)[index], DOUBLE, meta)
+
+    return coordinate
+
+
+def _coordsys(call: Arguments) -> Term:
+    call.expect(1, form="COORDSYS(geometry)")
+    call.shape(0)
+    return call.result(call.parameters.bind(ICRS), VARCHAR, Meta(ucd="meta.code;pos.frame"))
+
+
+def _area(call: Arguments) -> Term:
+    call.expect(1, form="AREA(geometry)")
+    return call.result(_each(call.shape(0), _square_degrees), DOUBLE, Meta(unit="deg**2", ucd="phys.angArea"))
+
+
+def _square_degrees(shape: Shape) -> str:
+    if shape.kind == "point":
+        return f"CASE WHEN {shape.sql} IS NOT NULL THEN 0::float8 END"
+    covered = f"area({shape.sql})"
+    return f"degrees(degrees({f'(4 * pi() - {covered})' if shape.kind == 'cap' else covered}))"
+
+
+def _distance(call: Arguments) -> Term:
+    call.expect(2, 4, form="DISTANCE(point, point) or DISTANCE(lon1, lat1, lon2, lat2)")
+    if len(call.terms) == 2:
+        points = (call.shape(0, "point"), call.shape(1, "point"))
+    else:
+        points = (_position(call.number(0), call.number(1)), _position(call.number(2), call.number(3)))
+    sql = f"degrees({points[0].sql} <-> {points[1].sql})"
+    term = call.result(sql, DOUBLE, Meta(unit="deg", ucd="pos.angDistance"))
+    term.separation = points
+    return term
+
+
+def _contains(call: Arguments) -> Term:
+    call.expect(2, form="CONTAINS(inner, outer)")
+    test = contains(call.shape(0), call.shape(1))
+    term = call.result(f"({test.exact})::integer", INTEGER, Meta())
+    term.test = test
+    return term
+
+
+def _intersects(call: Arguments) -> Term:
+    call.expect(2, form="INTERSECTS(geometry, geometry)")
+    test = intersects(call.shape(0), call.shape(1))
+    term = call.result(f"({test.exact})::integer", INTEGER, Meta())
+    term.test = test
+    return term
+
+
+@dataclass(frozen=True, slots=True)
+class GeometryFunction:
+    """A function of ADQL's geometry: what it does, how it is built, whether a frame may come first."""
+
+    doc: str
+    build: Callable[[Arguments], Term]
+    takes_frame: bool = False
+    literal: bool = False
+
+
+GEOMETRY: dict[str, GeometryFunction] = {
+    "POINT": GeometryFunction("A position (lon, lat) in degrees.", _point, takes_frame=True),
+    "CIRCLE": GeometryFunction(
+        "A circle (lon, lat, radius) or (point, radius); radii up to 180 degrees.", _circle, takes_frame=True
+    ),
+    "POLYGON": GeometryFunction(
+        "A polygon of great circles (lon1, lat1, lon2, lat2, ...) or (point1, point2, ...); its area is"
+        " the smaller side, whatever the order of the vertices.",
+        _polygon,
+        takes_frame=True,
+    ),
+    "BOX": GeometryFunction(
+        "A box (lon, lat, width, height) or (point, width, height), as a polygon of great circles.",
+        _box,
+        takes_frame=True,
+    ),
+    "REGION": GeometryFunction(
+        "A region from an STC-S string: Circle, Polygon, Box or Position in ICRS.", _region, literal=True
+    ),
+    "CENTROID": GeometryFunction("The centre of a geometry.", _centroid),
+    "COORD1": GeometryFunction("The longitude of a point in degrees.", _coordinate(0, "pos.eq.ra")),
+    "COORD2": GeometryFunction("The latitude of a point in degrees.", _coordinate(1, "pos.eq.dec")),
+    "COORDSYS": GeometryFunction("The coordinate system of a geometry: always ICRS.", _coordsys),
+    "AREA": GeometryFunction("The area of a geometry in square degrees.", _area),
+    "DISTANCE": GeometryFunction(
+        "The angular distance in degrees between (point, point) or (lon1, lat1, lon2, lat2).", _distance
+    ),
+    "CONTAINS": GeometryFunction("1 if the first geometry lies within the second, else 0.", _contains),
+    "INTERSECTS": GeometryFunction("1 if the two geometries have a point in common, else 0.", _intersects),
+}
+"""The register of geometry functions."""
+
+
+def build_geometry(call: nodes.Call, render: Callable[[nodes.Value], Term], parameters: Parameters) -> Term:
+    """The value of a call of a GEOMETRY function, its arguments rendered by `render`."""
+    name = call.name.upper()
+    function = GEOMETRY[name]
+    arguments = call.arguments
+    if function.takes_frame and arguments and isinstance(arguments[0], nodes.String):
+        problem = check_frame(arguments[0].value)
+        if problem:
+            raise ADQLError(problem, arguments[0].at, "this argument is deprecated: leave it out")
+        arguments = arguments[1:]
+    if function.literal:
+        terms = [
+            Term("", VARCHAR, a.at, constant=a.value) if isinstance(a, nodes.String) else render(a)
+            for a in arguments
+        ]
+    else:
+        terms = [render(a) for a in arguments]
+    return function.build(Arguments(name, call.at, terms, parameters))
