@@ -1,0 +1,1 @@
+"""How data get in: FITS files -> facts -> rows -> database."""

@@ -1,0 +1,181 @@
+"""Finding what is to be read: the datasets that index tables list, or bare event lists."""
+
+import gzip
+import os
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from ingest.facts import HduLocation, Problem, ProductError, Release, Source
+from ingest.fitsfile import GZIP_MAGIC
+from ingest.fitsheader import FitsError, headers, text
+from ingest.hdus import hdu_type
+from ingest.indextables import INDEX_NAME, OBS_INDEX_NAME, HduEntry, IndexFile, ObsIndex, read_index
+
+SUFFIXES = (".fits", ".fits.gz", ".fit", ".fit.gz")
+
+
+def find_release(path: Path) -> Release:
+    """Find the datasets at `path`: a directory (with all below it), an index file, or an event list.
+
+    Index tables decide if there are any; without them each FITS file is an event list with its
+    response functions. Of two datasets with one identifier the first by path is taken. What the
+    index lists but is not there, damaged indexes and duplicates are problems of the release.
+    Raises ProductError if there is nothing at `path`.
+    """
+    if not path.exists():
+        raise ProductError(path, "", "no such file or directory")
+    files = [path] if path.is_file() else sorted(_fits_files(path))
+    problems: list[Problem] = []
+    indexes = list(_read_indexes(_index_files(path, files), problems))
+    if any(index.entries for index in indexes):
+        found = [source for index in indexes for source in _indexed(index, indexes, problems)]
+    else:
+        obs_indexes = [obs for index in indexes for obs in index.obs_indexes]
+        bare = (f for f in files if not INDEX_NAME.search(f.name))
+        found = [source for f in bare for source in _bare(f, obs_indexes, problems)]
+    sources = _unique(sorted(found, key=lambda s: (s.path, s.local_id or "")), problems)
+    if not (sources or problems or indexes):
+        problems.append(
+            Problem(path, "", "nothing to read: no index table and no event list (.fits, .fits.gz)")
+        )
+    return Release(path, tuple(sorted(sources, key=_order)), tuple(problems))
+
+
+def _index_files(path: Path, files: list[Path]) -> list[Path]:
+    """List the index files: of an index file asked for by name also the obs-indexes beside it."""
+    indexes = [file for file in files if INDEX_NAME.search(file.name)]
+    if indexes != [path]:
+        return indexes
+    beside = (file for file in path.parent.iterdir() if file.name.lower().endswith(SUFFIXES))
+    return [path, *sorted(file for file in beside if OBS_INDEX_NAME.search(file.name) and file != path)]
+
+
+def _fits_files(directory: Path) -> Iterator[Path]:
+    for folder, _, names in os.walk(directory):
+        yield from (Path(folder, name) for name in names if name.lower().endswith(SUFFIXES))
+
+
+def _read_indexes(paths: Iterable[Path], problems: list[Problem]) -> Iterator[IndexFile]:
+    for path in paths:
+        try:
+            index = read_index(path)
+        except ProductError as error:
+            problems.append(error.problem)
+            continue
+        if not index.tables:
+            problems.append(Problem(path, "", "named like an index but holds no table with an OBS_ID column"))
+        yield index
+
+
+def _indexed(index: IndexFile, indexes: list[IndexFile], problems: list[Problem]) -> Iterator[Source]:
+    datasets: dict[str, list[HduEntry]] = {}
+    for entry in index.entries:
+        datasets.setdefault(_local_id(entry), []).append(entry)
+    for local_id, entries in datasets.items():
+        products: dict[str, HduLocation] = {}
+        for entry in entries:
+            kept = products.setdefault(entry.hdu_type, entry.location)
+            if (kept.path, str(kept.hdu).upper()) != (entry.location.path, str(entry.location.hdu).upper()):
+                repeated = _duplicate(f"{entry.hdu_type} of dataset {local_id}", kept, entry.location)
+                problems.append(replace(repeated, fatal=False))
+        if "events" not in products:
+            continue
+        present = _present(index.path, local_id, products, problems)
+        if "events" in present:
+            first = entries[0]
+            source = Source(present, True, local_id, first.obs_id, first.event_type, first.event_class)
+            yield _with_obs_index(source, _partners(index, indexes))
+
+
+def _local_id(entry: HduEntry) -> str:
+    """Join the observation and the parts of the partition where the index has one."""
+    return "-".join(part for part in (entry.obs_id, entry.event_class, entry.event_type) if part)
+
+
+def _present(
+    index: Path, local_id: str, products: Mapping[str, HduLocation], problems: list[Problem]
+) -> dict[str, HduLocation]:
+    missing = {kind: at for kind, at in products.items() if not at.path.is_file()}
+    names = ", ".join(dict.fromkeys(os.path.relpath(at.path, index.parent) for at in missing.values()))
+    if "events" in missing:
+        name = os.path.relpath(products["events"].path, index.parent)
+        message = f"the event list {name} is listed but not there; the dataset is left out"
+        problems.append(Problem(index, f"dataset {local_id}", message))
+    elif missing:
+        message = f"listed but not there, published without: {', '.join(missing)} ({names})"
+        problems.append(Problem(index, f"dataset {local_id}", message, fatal=False))
+    return {kind: at for kind, at in products.items() if kind not in missing}
+
+
+def _partners(index: IndexFile, indexes: list[IndexFile]) -> list[ObsIndex]:
+    """Sort the obs-index tables as they are to be asked: the namesake, the folder's, the others."""
+    namesake = index.path.name.lower().replace("hdu", "obs", 1)
+
+    def distance(obs: ObsIndex) -> tuple[bool, bool, Path]:
+        return obs.path.name.lower() != namesake, obs.path.parent != index.path.parent, obs.path
+
+    return sorted((obs for other in indexes for obs in other.obs_indexes), key=distance)
+
+
+def _with_obs_index(source: Source, obs_indexes: Iterable[ObsIndex]) -> Source:
+    holder = next((obs for obs in obs_indexes if source.obs_id in obs.rows), None)
+    if holder is None or source.obs_id is None:
+        return source
+    return replace(source, obs_index=holder.rows[source.obs_id], obs_index_columns=holder.columns)
+
+
+def _bare(path: Path, obs_indexes: list[ObsIndex], problems: list[Problem]) -> Iterator[Source]:
+    """Yield the event list of a file; one that cannot be opened stays a source: `read` says why."""
+    try:
+        with _stream(path) as stream:
+            walk = enumerate(headers(stream))
+            found = next(((i, header) for i, (header, *_) in walk if hdu_type(header) == "events"), None)
+    except (OSError, EOFError, zlib.error, FitsError):
+        yield Source({"events": HduLocation(path, "EVENTS")})
+        return
+    if found is None:
+        problems.append(Problem(path, "", "holds no EVENTS table: not an event list, left out"))
+        return
+    i, header = found
+    obs_id = text(header, "OBS_ID")
+    source = Source(
+        {"events": HduLocation(path, text(header, "EXTNAME") or i)}, local_id=obs_id, obs_id=obs_id
+    )
+    yield _with_obs_index(source, obs_indexes)
+
+
+def _stream(path: Path) -> BinaryIO:
+    """Open a file for reading to the header of the events only."""
+    with path.open("rb") as file:
+        zipped = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
+    return cast(BinaryIO, gzip.open(path)) if zipped else path.open("rb")
+
+
+def _unique(sources: Iterable[Source], problems: list[Problem]) -> list[Source]:
+    """Keep the first of each identifier; the same event list listed by two indexes is no duplicate."""
+    kept: dict[str, Source] = {}
+    unnamed = []
+    for source in sources:
+        if source.local_id is None:
+            unnamed.append(source)
+            continue
+        first = kept.setdefault(source.local_id, source)
+        if first.path != source.path:
+            ours, theirs = first.products["events"], source.products["events"]
+            problems.append(_duplicate(f"dataset {source.local_id}", ours, theirs))
+    return [*kept.values(), *unnamed]
+
+
+def _duplicate(what: str, kept: HduLocation, other: HduLocation) -> Problem:
+    message = f"left out, {kept.path} [{kept.hdu}] has the same identifier; give it an OBS_ID of its own"
+    return Problem(other.path, f"{other.hdu}, {what}", message)
+
+
+def _order(source: Source) -> tuple[bool, int, str, Path]:
+    """Order by identifier, observation numbers as numbers."""
+    obs_id = source.obs_id or ""
+    number = int(obs_id) if obs_id.isdecimal() else 0
+    return not obs_id.isdecimal(), number, source.local_id or "", source.path

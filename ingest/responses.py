@@ -1,0 +1,131 @@
+"""What the response functions of a dataset say, of tables and of sky maps, each fault a problem.
+
+Archives share one file of response functions among many event lists: its numbers are kept per process.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from functools import lru_cache
+from typing import TypeAlias
+
+from ingest import irf, irfmaps
+from ingest.facts import HduLocation, Problem, ProductError, ReadOptions, Region, Resolution
+from ingest.fitsfile import FitsFile, Hdu, open_cached
+from ingest.fitsheader import number
+
+_READ = ("rad_max", "aeff", "edisp", "psf")
+"""Types that are opened, the one to believe first; backgrounds say nothing that is published."""
+
+
+@dataclass(frozen=True, slots=True)
+class Responses:
+    """Energies in eV, `fov` the diameter in deg, resolutions as in `facts.Facts`."""
+
+    energy_min: float | None = None
+    energy_max: float | None = None
+    fov: float | None = None
+    region: Region | None = None
+    psf: Resolution | None = None
+    edisp: Resolution | None = None
+    rad_max: Resolution | None = None
+    problems: tuple[Problem, ...] = ()
+
+
+_Reader: TypeAlias = Callable[[FitsFile, Hdu, ReadOptions], Responses]
+
+
+def _table_aeff(_: FitsFile, hdu: Hdu, options: ReadOptions) -> Responses:
+    low, high = irf.energy_range(hdu)
+    cut = number(hdu.header, "RAD_MAX")
+    at = options.reference_energy * irf.EV_PER_TEV, options.reference_offset
+    constant = Resolution(cut, *at) if cut else None
+    return Responses(energy_min=low, energy_max=high, fov=2 * irf.largest_offset(hdu), rad_max=constant)
+
+
+def _table_edisp(_: FitsFile, hdu: Hdu, options: ReadOptions) -> Responses:
+    found = irf.energy_resolving_power(hdu, options.reference_energy, options.reference_offset)
+    return Responses(edisp=found, fov=2 * irf.largest_offset(hdu))
+
+
+def _table_psf(_: FitsFile, hdu: Hdu, options: ReadOptions) -> Responses:
+    found = irf.psf_resolution(hdu, options.reference_energy, options.reference_offset)
+    return Responses(psf=found, fov=2 * irf.largest_offset(hdu))
+
+
+def _table_rad_max(_: FitsFile, hdu: Hdu, options: ReadOptions) -> Responses:
+    return Responses(rad_max=irf.rad_max(hdu, options.reference_energy, options.reference_offset))
+
+
+def _map_aeff(file: FitsFile, hdu: Hdu, _: ReadOptions) -> Responses:
+    low, high = irfmaps.energy_range(irfmaps.sky_map(file, hdu))
+    return Responses(energy_min=low, energy_max=high, region=irfmaps.footprint(hdu.header))
+
+
+def _map_edisp(file: FitsFile, hdu: Hdu, options: ReadOptions) -> Responses:
+    found = irfmaps.energy_resolving_power(irfmaps.sky_map(file, hdu), options.reference_energy)
+    return Responses(edisp=found, region=irfmaps.footprint(hdu.header))
+
+
+def _map_psf(file: FitsFile, hdu: Hdu, options: ReadOptions) -> Responses:
+    found = irfmaps.psf_resolution(irfmaps.sky_map(file, hdu), options.reference_energy)
+    return Responses(psf=found, region=irfmaps.footprint(hdu.header))
+
+
+_READERS: dict[tuple[str, bool], _Reader] = {
+    ("aeff", True): _table_aeff,
+    ("edisp", True): _table_edisp,
+    ("psf", True): _table_psf,
+    ("rad_max", True): _table_rad_max,
+    ("aeff", False): _map_aeff,
+    ("edisp", False): _map_edisp,
+    ("psf", False): _map_psf,
+}
+"""By type and whether the HDU is a table."""
+
+
+def read_responses(products: Mapping[str, HduLocation], events: FitsFile, options: ReadOptions) -> Responses:
+    """Read the response functions among `products`; those in the file of the events from memory.
+
+    The first in the order of `_READ` that gives a value decides it: fields of view and regions are
+    those of the effective area where there is one. What cannot be read is a problem, never an error.
+    """
+    result = Responses()
+    for kind in _READ:
+        if kind not in products:
+            continue
+        try:
+            result = _merge(result, _values(kind, products[kind], events, options))
+        except ProductError as error:
+            result = replace(result, problems=(*result.problems, error.problem))
+    return result
+
+
+def _merge(first: Responses, second: Responses) -> Responses:
+    unknown = [f.name for f in fields(Responses) if getattr(first, f.name) is None]
+    return replace(first, **{name: getattr(second, name) for name in unknown})
+
+
+def _values(kind: str, location: HduLocation, events: FitsFile, options: ReadOptions) -> Responses:
+    if location.path == events.path:
+        return _read(kind, events, location, options)
+    try:
+        stamp = location.path.stat().st_mtime_ns
+    except OSError as error:
+        raise ProductError(location.path, "", f"cannot be read: {error.strerror}") from error
+    return _shared(kind, location, options, stamp)
+
+
+@lru_cache(maxsize=256)
+def _shared(kind: str, location: HduLocation, options: ReadOptions, _stamp: int) -> Responses:
+    return _read(kind, open_cached(location.path), location, options)
+
+
+def _read(kind: str, file: FitsFile, location: HduLocation, options: ReadOptions) -> Responses:
+    hdu = file.find(location.hdu)
+    if hdu is None:
+        names = ", ".join(h.name for h in file.hdus[1:])
+        raise ProductError(file.path, str(location.hdu), f"no such HDU; the file has {names}")
+    reader = _READERS.get((kind, hdu.is_table))
+    if reader is None:
+        raise ProductError(file.path, hdu.name, f"{kind} as an image is not known")
+    return reader(file, hdu, options)
