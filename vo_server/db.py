@@ -1,0 +1,242 @@
+"""Queries as the read-only role: streaming, cancelling, and driver errors turned into the server's own."""
+
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from types import TracebackType
+from typing import Any, Final, Self
+
+import psycopg
+from psycopg import errors as pg
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from schema.collection import Collection
+from schema.load import catalogue
+from schema.model import Catalogue
+from vo_server import errors
+from vo_server.cancellation import Cancellation
+from vo_server.install import COLLECTIONS, reader_url
+from vo_server.settings import Settings
+
+log = logging.getLogger(__name__)
+
+Row = tuple[Any, ...]
+Connection = psycopg.Connection[Row]
+
+BATCH_SIZE: Final = 2000
+"""Rows of a batch: the unit in which rows travel from the driver to a writer."""
+
+CATALOGUE_AGE: Final = 2.0
+"""Seconds after which the catalogue is checked against the database again."""
+
+_WAIT_FOR_CONNECTION: Final = 10.0
+_WAIT_FOR_CHECK: Final = 2.0
+
+DRIVER_ERRORS: Final[tuple[tuple[type[psycopg.Error], type[errors.VOError]], ...]] = (
+    (pg.QueryCanceled, errors.QueryTimeoutError),
+    (psycopg.DataError, errors.DataError),
+    (pg.ProgramLimitExceeded, errors.DataError),
+    (pg.CardinalityViolation, errors.DataError),
+    (psycopg.NotSupportedError, errors.DataError),
+    (pg.InsufficientResources, errors.OverloadError),
+    (pg.OperatorIntervention, errors.OverloadError),
+    (psycopg.OperationalError, errors.OverloadError),
+    (psycopg.Error, errors.ServerError),
+)
+"""Driver error -> ours; the first row that fits. Only DataErrors carry the database's own words."""
+
+
+@contextlib.contextmanager
+def translated() -> Iterator[None]:
+    """Raise driver errors as the server's own."""
+    try:
+        yield
+    except PoolTimeout as error:
+        raise errors.OverloadError from error
+    except psycopg.Error as error:
+        kind = next(ours for theirs, ours in DRIVER_ERRORS if isinstance(error, theirs))
+        if kind is errors.DataError:
+            raise kind(f"The query fails on the data: {error.diag.message_primary}") from error
+        raise kind from error
+
+
+class Stream:
+    """Rows of one running query in batches; the first batch has arrived when it is made.
+
+    Iterate it once. `cancel` may be called from any thread; `close` gives the connection back and
+    cancels what is still running.
+    """
+
+    def __init__(
+        self,
+        pool: ConnectionPool[Connection],
+        sql: str,
+        parameters: Sequence[Any],
+        size: int,
+        cancellation: Cancellation,
+    ) -> None:
+        self._pool = pool
+        self._lock = threading.Lock()
+        self._cancelled = False
+        with translated():
+            self._connection: Connection | None = pool.getconn(timeout=_WAIT_FOR_CONNECTION)
+        try:
+            cursor = psycopg.RawCursor(self._connection)
+            self._rows = cursor.stream(sql.encode(), parameters, size=size)
+            self._size = size
+            cancellation.bind(self.cancel)
+            if self._cancelled:
+                raise errors.QueryCancelledError
+            self._first = self._fetch()
+        except BaseException:
+            self.close()
+            raise
+
+    def __iter__(self) -> Iterator[list[Row]]:
+        batch, self._first = self._first, []
+        while batch:
+            yield batch
+            batch = self._fetch()
+        self.close()
+
+    def _fetch(self) -> list[Row]:
+        batch: list[Row] = []
+        try:
+            with translated():
+                for row in self._rows:
+                    batch.append(row)
+                    if len(batch) >= self._size:
+                        break
+        except errors.QueryTimeoutError as error:
+            if self._cancelled:
+                raise errors.QueryCancelledError from error
+            raise
+        return batch
+
+    def cancel(self) -> None:
+        """Stop the query in the database."""
+        with self._lock:
+            self._cancelled = True
+            if self._connection is not None:
+                with contextlib.suppress(psycopg.Error):
+                    self._connection.cancel_safe(timeout=5)
+
+    def close(self) -> None:
+        """Give the connection back; a query that is still running is cancelled first."""
+        with self._lock:
+            connection, self._connection = self._connection, None
+        if connection is None:
+            return
+        try:
+            if connection.info.transaction_status == psycopg.pq.TransactionStatus.ACTIVE:
+                with contextlib.suppress(psycopg.Error):
+                    connection.cancel_safe(timeout=5)
+            rows = getattr(self, "_rows", None)
+            if rows is not None:
+                with contextlib.suppress(psycopg.Error):
+                    rows.close()
+        finally:
+            self._pool.putconn(connection)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class Database:
+    """The published tables, read as the read-only role.
+
+    `stream` and `fetch` are safe to call from many threads.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._pool: ConnectionPool[Connection] = ConnectionPool(
+            reader_url(settings),
+            min_size=1,
+            max_size=settings.connections,
+            open=False,
+            check=ConnectionPool.check_connection,
+            kwargs={"autocommit": True, "options": _options(settings)},
+        )
+        self._catalogue: tuple[float, tuple[str, ...], Catalogue, tuple[Collection, ...]] | None = None
+        self._catalogue_lock = threading.Lock()
+
+    def open(self) -> None:
+        """Start the pool; does not wait for the database."""
+        self._pool.open()
+
+    def close(self) -> None:
+        """End all connections."""
+        self._pool.close()
+
+    def stream(
+        self,
+        sql: str,
+        parameters: Sequence[Any] = (),
+        batch_size: int = BATCH_SIZE,
+        cancellation: Cancellation | None = None,
+    ) -> Stream:
+        """Run a query (`$1`, `$2`... for the parameters); its first batch has been fetched on return."""
+        return Stream(self._pool, sql, parameters, batch_size, cancellation or Cancellation())
+
+    def fetch(
+        self, sql: str, parameters: Sequence[Any] = (), wait: float = _WAIT_FOR_CONNECTION
+    ) -> list[Row]:
+        """All rows of a small query; `wait` is how many seconds it may take to get a connection."""
+        with translated(), self._pool.connection(timeout=wait) as connection:
+            return psycopg.RawCursor(connection).execute(sql.encode(), parameters).fetchall()
+
+    def catalogue(self) -> Catalogue:
+        """The published catalogue, at most CATALOGUE_AGE seconds behind the database."""
+        return self._published()[2]
+
+    def collections(self) -> tuple[Collection, ...]:
+        """The published collections, at most CATALOGUE_AGE seconds behind the database."""
+        return self._published()[3]
+
+    def _published(self) -> tuple[float, tuple[str, ...], Catalogue, tuple[Collection, ...]]:
+        with self._catalogue_lock:
+            known = self._catalogue
+            if known is not None and time.monotonic() - known[0] < CATALOGUE_AGE:
+                return known
+            definitions = tuple(definition for (definition,) in self.fetch(COLLECTIONS))
+            if known is not None and known[1] == definitions:
+                known = (time.monotonic(), *known[1:])
+            else:
+                collections = tuple(map(Collection.from_json, definitions))
+                known = (time.monotonic(), definitions, catalogue(collections), collections)
+            self._catalogue = known
+            return known
+
+    def check(self) -> list[str]:
+        """What keeps the database from answering; empty if it does."""
+        try:
+            listed = self.fetch("SELECT table_name FROM tap_schema.tables", wait=_WAIT_FOR_CHECK)
+            published = {name for (name,) in listed}
+            expected = {t.adql_name for t in self.catalogue().tables}
+            self.fetch("SELECT obs_publisher_did FROM ivoa.obscore LIMIT 1")
+        except errors.VOError as error:
+            log.warning("the database does not answer: %s", error.__cause__ or error)
+            return ["The database does not answer."]
+        missing = sorted(expected - published)
+        return [f"TAP_SCHEMA does not list {', '.join(missing)}."] if missing else []
+
+
+def _options(settings: Settings) -> str:
+    """Server settings of every reader connection: time limit, memory, and the URL of `access_url`."""
+    values = {
+        "statement_timeout": f"{int(settings.sync_timeout * 1000)}",
+        "work_mem": f"{settings.query_memory}MB",
+        "TimeZone": "UTC",
+        "extra_float_digits": "1",
+        "default_transaction_read_only": "on",
+        "vo.public_url": settings.url,
+    }
+    return " ".join(f"-c {name}={value.replace(' ', '')}" for name, value in values.items())

@@ -1,0 +1,185 @@
+"""Checks an installation from end to end; every problem says what would be right."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import psycopg
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+
+from schema import ddl, tap_schema
+from schema.collection import UNREGISTERED, Collection
+from schema.load import catalogue, private_tables
+from schema.model import Catalogue
+from vo_server import cluster
+from vo_server.install import ALEMBIC, InstallError, owner, read_collections, reader_url
+from vo_server.settings import Settings
+
+PRODUCTS: Final = "SELECT DISTINCT path, size, checksum FROM vo.product ORDER BY path"
+REVISION: Final = "SELECT version_num FROM vo.revision"
+UNREADABLE: Final = """
+SELECT name FROM unnest(%(tables)s::text[]) AS name
+WHERE CASE WHEN to_regclass(name) IS NULL THEN true
+    ELSE NOT has_table_privilege(%(role)s, to_regclass(name), 'SELECT')
+        OR NOT has_schema_privilege(%(role)s, split_part(replace(name, '"', ''), '.', 1), 'USAGE') END
+"""
+UNDESCRIBED: Final = """
+SELECT DISTINCT o.obs_publisher_did FROM ivoa.obscore AS o
+LEFT JOIN ivoa.obscore_hea AS h USING (obs_publisher_did)
+LEFT JOIN vo.product AS p ON p.obs_publisher_did = o.obs_publisher_did
+WHERE h.obs_publisher_did IS NULL OR p.obs_publisher_did IS NULL ORDER BY 1 LIMIT 5
+"""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was checked. `advice` says what would be right; None if all is well."""
+
+    what: str
+    advice: str | None = None
+    fatal: bool = True
+
+    @property
+    def ok(self) -> bool:
+        """True if nothing is to be done."""
+        return self.advice is None
+
+
+def examine(settings: Settings, *, deep: bool = False) -> Iterator[Finding]:
+    """Check the installation, the database, the files and the metadata.
+
+    `deep` compares checksums of the files too, not their sizes only. Needs the cluster to run.
+    """
+    if not settings.database_url:
+        yield _programs()
+    try:
+        connection = owner(settings)
+    except InstallError as error:
+        yield Finding("database", str(error))
+        return
+    with connection:
+        yield Finding(f"database: PostgreSQL {connection.info.server_version // 10000}")
+        yield from _extension(connection)
+        revision = _revision(connection)
+        yield revision
+        if not revision.ok:
+            return
+        collections = read_collections(connection)
+        yield from _reader(connection, settings, catalogue(collections))
+        yield from _metadata(connection, collections)
+        yield from _files(connection, deep=deep)
+
+
+def _programs() -> Finding:
+    try:
+        return Finding(f"PostgreSQL programs: {cluster.binaries()}")
+    except cluster.ClusterError as error:
+        return Finding("PostgreSQL programs", str(error))
+
+
+def _extension(connection: psycopg.Connection) -> Iterator[Finding]:
+    try:
+        connection.execute("SELECT spoint(0, 0) <@ scircle(spoint(0, 0), 0.1)")
+        yield Finding("pgSphere")
+    except psycopg.Error:
+        yield Finding("pgSphere", "it is not in the database: run `vo-server init`")
+
+
+def _revision(connection: psycopg.Connection) -> Finding:
+    config = Config()
+    config.set_main_option("script_location", str(ALEMBIC).replace("%", "%%"))
+    head = ScriptDirectory.from_config(config).get_current_head()
+    try:
+        row = connection.execute(REVISION).fetchone()
+    except psycopg.Error:
+        row = None
+    if row is None or row[0] != head:
+        return Finding(
+            "migrations", f"revision {row and row[0]} where {head} is needed: run `vo-server init`"
+        )
+    return Finding(f"migrations: revision {head}")
+
+
+def _reader(connection: psycopg.Connection, settings: Settings, published: Catalogue) -> Iterator[Finding]:
+    """The public role reads what is published and can do nothing else."""
+    role = settings.reader_role
+    row = connection.execute(
+        "SELECT rolsuper OR rolcreaterole OR rolcreatedb FROM pg_roles WHERE rolname = %s", [role]
+    ).fetchone()
+    if row is None:
+        yield Finding(f"role {role}", "it does not exist: run `vo-server init`")
+        return
+    yield Finding(
+        f"role {role}", "it may do more than read: make it NOSUPERUSER NOCREATEROLE" if row[0] else None
+    )
+    writable = connection.execute(
+        "SELECT table_schema || '.' || table_name FROM information_schema.role_table_grants"
+        " WHERE grantee = %s AND privilege_type <> 'SELECT'",
+        [role],
+    ).fetchall()
+    advice = f"it may change {', '.join(t for (t,) in writable)}: revoke that" if writable else None
+    names = [
+        ddl.quoted(t) for t in (*published.tables, *(t for t in private_tables() if t.name != "dataset"))
+    ]
+    unreadable = connection.execute(UNREADABLE, {"role": role, "tables": names}).fetchall()
+    if unreadable:
+        advice = f"it cannot read {', '.join(t for (t,) in unreadable)}: run `vo-server init`"
+    yield Finding(f"rights of {role}", advice)
+    try:
+        psycopg.connect(reader_url(settings)).close()
+        yield Finding(f"connection as {role}")
+    except psycopg.OperationalError as error:
+        message = " ".join(str(error).split())
+        yield Finding(f"connection as {role}", f"{message}: see the settings reader_url and reader_role")
+
+
+def _metadata(connection: psycopg.Connection, collections: tuple[Collection, ...]) -> Iterator[Finding]:
+    for table, expected in tap_schema.rows(catalogue(collections)).items():
+        names = psycopg.sql.Identifier("tap_schema", table)
+        stored = connection.execute(psycopg.sql.SQL("SELECT * FROM {}").format(names)).fetchall()
+        same = sorted(map(str, stored)) == sorted(map(str, expected))
+        advice = None if same else "it is not what the catalogue says: run `vo-server init`"
+        yield Finding(f"TAP_SCHEMA.{table}: {len(stored)} rows", advice)
+    lost = connection.execute(UNDESCRIBED).fetchall()
+    advice = f"incomplete: {', '.join(d for (d,) in lost)}: ingest their release again" if lost else None
+    yield Finding("datasets", advice)
+    for collection in collections:
+        if collection.authority == UNREGISTERED:
+            yield Finding(
+                f"collection {collection.name}",
+                f"its authority {UNREGISTERED} is nobody's: set VO_SERVER_AUTHORITY or the key `authority`"
+                " before others use its identifiers",
+                fatal=False,
+            )
+
+
+def _files(connection: psycopg.Connection, *, deep: bool) -> Iterator[Finding]:
+    """Files on disk against the database."""
+    rows = connection.execute(PRODUCTS).fetchall()
+    wrong = 0
+    for path, size, checksum in rows:
+        advice = _file_advice(Path(path), size, checksum if deep else None)
+        if advice is not None:
+            wrong += 1
+            yield Finding(path, advice)
+    yield Finding(f"files: {len(rows) - wrong} of {len(rows)} as ingested")
+
+
+def _file_advice(path: Path, size: int, checksum: str | None) -> str | None:
+    try:
+        found = path.stat().st_size
+        if found != size:
+            return f"it has {found} bytes, {size} were ingested: ingest its release again"
+        if checksum is not None and _sha256(path) != checksum:
+            return "its contents changed: ingest its release again"
+    except OSError as error:
+        return f"it cannot be read ({error.strerror}): put it back, or ingest with --prune"
+    return None
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,175 @@
+"""The one register of settings, and the only reader of the environment and of the settings file.
+
+A value comes from the environment (VO_SERVER_<NAME>), else from the TOML file, else from the default.
+"""
+
+import os
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+PREFIX = "VO_SERVER_"
+
+_PASSWORDS = re.compile(r"(?<=://)([^/:@]*:)[^/\s]*(?=@)|(password\s*=\s*)(?:'(?:[^'\\]|\\.)*'|[^&\s]+)")
+"""Passwords in the authority or the query of a URL, or in a string of keywords."""
+
+
+class SettingsError(ValueError):
+    """A setting is unknown or its value is wrong; the message says which, where and what would be right."""
+
+
+def _default_data_dir() -> Path:
+    """Outside the clone: as root, Postgres runs as another user and must reach it."""
+    if os.geteuid() == 0:
+        return Path("/var/lib/vo-server")
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share") / "vo-server"
+
+
+def _setting(default: Any, text: str, parse: Callable[[str], Any] = str) -> Any:
+    metadata = {"help": text, "parse": parse}
+    if callable(default):
+        return field(default_factory=default, metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise ValueError("a whole number above 0 wanted")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1e6:
+        raise ValueError("a number of seconds above 0 wanted")
+    return value
+
+
+def _url(text: str) -> str:
+    if not text.startswith(("http://", "https://")):
+        raise ValueError("an http or https URL wanted")
+    return text.rstrip("/")
+
+
+def _flag(text: str) -> bool:
+    known = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+    if text.lower() not in known:
+        raise ValueError("true or false wanted")
+    return known[text.lower()]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings. Each field's metadata holds its help and how its text is read."""
+
+    data_dir: Path = _setting(
+        _default_data_dir, "Directory of the private Postgres cluster and of generated files.", Path
+    )
+    database_url: str = _setting(
+        "",
+        "PostgreSQL database to use (postgresql://...), as a role that may create roles and schemas."
+        " Empty: a private cluster in data_dir.",
+    )
+    reader_url: str = _setting(
+        "",
+        "How public queries connect; a role that may only read. Empty: derived from database_url with the"
+        " role and password that `vo-server init` made.",
+    )
+    reader_role: str = _setting("vo_reader", "Database role of public queries.")
+    host: str = _setting("127.0.0.1", "Address to listen on.")
+    port: int = _setting(8000, "Port to listen on.", _positive)
+    public_url: str = _setting(
+        "", "URL of the server as the world sees it. Empty: http://host:port.", lambda t: _url(t) if t else ""
+    )
+    title: str = _setting("vo-server", "Name of the archive, shown on its pages.")
+    publisher: str = _setting("", "Who runs the archive; goes into every result.")
+    contact: str = _setting("", "Mail address or URL for questions; goes into every result.")
+    authority: str = _setting("x-unregistered", "IVOA authority of collections whose own file names none.")
+    maxrec_default: int = _setting(20_000, "Rows of a result when the query asks for no MAXREC.", _positive)
+    maxrec_hard: int = _setting(10_000_000, "Most rows of a result, whatever MAXREC asks.", _positive)
+    sync_timeout: float = _setting(60.0, "Seconds that a synchronous query may take.", _seconds)
+    query_bytes: int = _setting(1_000_000, "Longest query text in bytes.", _positive)
+    request_bytes: int = _setting(32_000_000, "Largest request body in bytes.", _positive)
+    query_memory: int = _setting(
+        64, "Memory in MB that one query may use for sorting and hashing before it spills to disk.", _positive
+    )
+    connections: int = _setting(10, "Public queries that run at the same time.", _positive)
+    votable_version: str = _setting("1.4", "VOTable version of results.")
+    ingest_processes: int = _setting(
+        lambda: os.cpu_count() or 1, "Processes that read files during ingest.", _positive
+    )
+    fsync: bool = _setting(
+        True, "Private cluster: wait for the disk at each commit. Off only for tests.", _flag
+    )
+
+    @property
+    def url(self) -> str:
+        """The public URL, without a slash at its end."""
+        return self.public_url or f"http://{self.host}:{self.port}"
+
+
+def environment_name(name: str) -> str:
+    """The environment variable of a setting."""
+    return PREFIX + name.upper()
+
+
+def load_settings(environ: Mapping[str, str] = os.environ, **overrides: Any) -> Settings:
+    """The settings in force; `overrides` (from the command line) win, None among them is ignored.
+
+    Raises SettingsError for an unknown key or a value that cannot be read.
+    """
+    known = {f.name: f for f in fields(Settings)}
+    values: dict[str, Any] = {}
+    path = _file(environ)
+    if path is not None:
+        for name, value in _read_file(path).items():
+            if name not in known:
+                raise SettingsError(f"{path}: unknown setting {name!r}; see `vo-server settings`")
+            values[name] = _parsed(name, str(value), str(path))
+    for name in known:
+        text = environ.get(environment_name(name))
+        if text:
+            values[name] = _parsed(name, text, environment_name(name))
+    values.update({name: value for name, value in overrides.items() if value is not None})
+    return Settings(**values)
+
+
+def _parsed(name: str, text: str, where: str) -> Any:
+    parse = next(f for f in fields(Settings) if f.name == name).metadata["parse"]
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise SettingsError(f"{where}: {name} = {text!r}: {error}") from error
+
+
+def _file(environ: Mapping[str, str]) -> Path | None:
+    named = environ.get(PREFIX + "CONFIG")
+    if named:
+        return Path(named)
+    local = Path("vo-server.toml")
+    return local if local.is_file() else None
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"{path}: not a readable TOML file: {error}") from error
+
+
+def listing(settings: Settings) -> list[tuple[str, str, str, str]]:
+    """(name, environment variable, value in force, help) of every setting, for `vo-server settings`."""
+    return [
+        (f.name, environment_name(f.name), _shown(f.name, getattr(settings, f.name)), f.metadata["help"])
+        for f in fields(Settings)
+    ]
+
+
+def _shown(name: str, value: Any) -> str:
+    return _PASSWORDS.sub(r"\1\2***", str(value)) if name.endswith("_url") else str(value)
