@@ -1,0 +1,161 @@
+"""The doctor finds each thing that can be wrong, and nothing where nothing is."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.dl3files import Habits, write_dl3
+from tests.ingesting import Archive
+from vo_server.doctor import Finding, examine
+from vo_server.install import owner_url
+from vo_server.settings import Settings
+
+ROLE = "vo_reader"
+
+
+@pytest.fixture
+def release(tmp_path: Path) -> Path:
+    for number in (1, 2):
+        write_dl3(tmp_path / "r" / f"run{number}.fits", Habits(irfs=False, events=5, obs_id=number))
+    return tmp_path / "r"
+
+
+@pytest.fixture
+def archive(settings: Settings, database: psycopg.Connection[Any], release: Path) -> Iterator[Archive]:
+    archive = Archive(settings, database)
+    archive.ingest(release, authority="org.example")
+    return archive
+
+
+def faults(settings: Settings, *, deep: bool = False) -> dict[str, str]:
+    """What is to be done, by what it concerns."""
+    return {f.what: f.advice or "" for f in examine(settings, deep=deep) if not f.ok and f.fatal}
+
+
+def test_a_healthy_installation(archive: Archive) -> None:
+    findings = list(examine(archive.settings, deep=True))
+    assert [f for f in findings if not f.ok] == []
+    assert {f.what for f in findings} >= {
+        *("database: PostgreSQL 15", "pgSphere", "migrations: revision 0001", f"role {ROLE}"),
+        *(f"rights of {ROLE}", f"connection as {ROLE}", "datasets", "files: 2 of 2 as ingested"),
+    }
+
+
+def test_an_empty_installation(settings: Settings) -> None:
+    assert faults(settings) == {}
+
+
+def test_a_deleted_file(archive: Archive, release: Path) -> None:
+    (release / "run1.fits").unlink()
+    advice = "it cannot be read (No such file or directory): put it back, or ingest with --prune"
+    assert faults(archive.settings) == {str(release / "run1.fits"): advice}
+    assert Finding("files: 1 of 2 as ingested") in examine(archive.settings)
+
+
+def test_a_file_of_another_size(archive: Archive, release: Path) -> None:
+    path = release / "run1.fits"
+    size = path.stat().st_size
+    with path.open("ab") as file:
+        file.write(b"more")
+    assert faults(archive.settings) == {
+        str(path): f"it has {size + 4} bytes, {size} were ingested: ingest its release again"
+    }
+
+
+def test_other_contents_are_seen_by_their_checksum_only(archive: Archive, release: Path) -> None:
+    path = release / "run1.fits"
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + b"\x01")
+    assert faults(archive.settings) == {}
+    assert faults(archive.settings, deep=True) == {
+        str(path): "its contents changed: ingest its release again"
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "what", "advice"),
+    [
+        (
+            "UPDATE tap_schema.columns SET unit = 'arcmin' WHERE column_name = 's_fov'",
+            "TAP_SCHEMA.columns: ",
+            "it is not what the catalogue says: run `vo-server init`",
+        ),
+        ("DELETE FROM tap_schema.key_columns", "TAP_SCHEMA.key_columns: 0 rows", "it is not what"),
+        (
+            f"REVOKE SELECT ON r.obs_index, tap_schema.keys FROM {ROLE}",
+            f"rights of {ROLE}",
+            'it cannot read "tap_schema"."keys", "r"."obs_index": run `vo-server init`',
+        ),
+        (
+            f"REVOKE USAGE ON SCHEMA r FROM {ROLE}",
+            f"rights of {ROLE}",
+            'it cannot read "r"."obscore", "r"."obs_i',
+        ),
+        ("DROP VIEW r.obscore", f"rights of {ROLE}", 'it cannot read "r"."obscore": run `vo-server init`'),
+        (
+            f"GRANT DELETE ON ivoa.obscore TO {ROLE}",
+            f"rights of {ROLE}",
+            "it may change ivoa.obscore: revoke that",
+        ),
+        (
+            "UPDATE vo.revision SET version_num = '0'",
+            "migrations",
+            "revision 0 where 0001 is needed: run `vo-server",
+        ),
+        ("DROP SCHEMA vo CASCADE", "migrations", "revision None where 0001 is needed: run `vo-server init`"),
+    ],
+)
+def test_damage(archive: Archive, change: str, what: str, advice: str) -> None:
+    archive.connection.execute(change.encode())
+    ((found, told),) = faults(archive.settings).items()
+    assert found.startswith(what)
+    assert told.startswith(advice)
+
+
+@pytest.mark.parametrize("table", ["ivoa.obscore_hea", "vo.product"])
+def test_lost_rows_come_back_with_the_next_ingest(archive: Archive, release: Path, table: str) -> None:
+    before = archive.rows(f"SELECT * FROM {table} ORDER BY 1, 2")
+    archive.connection.execute(f"DELETE FROM {table} WHERE obs_publisher_did LIKE '%?1'".encode())
+    assert faults(archive.settings) == {
+        "datasets": "incomplete: ivo://org.example/r?1: ingest their release again"
+    }
+    summary = archive.ingest(release, authority="org.example")
+    assert (summary.updated, summary.unchanged) == (1, 1)
+    assert archive.rows(f"SELECT * FROM {table} ORDER BY 1, 2") == before
+    assert faults(archive.settings) == {}
+
+
+def test_a_reader_that_cannot_connect(archive: Archive) -> None:
+    url = psycopg.conninfo.make_conninfo(archive.settings.database_url, user="nobody_here")
+    ((found, told),) = faults(replace(archive.settings, reader_url=url)).items()
+    assert found == f"connection as {ROLE}"
+    assert 'role "nobody_here" does not exist: see the settings reader_url and reader_role' in told
+
+
+def test_a_role_that_does_not_exist(archive: Archive) -> None:
+    found = faults(replace(archive.settings, reader_role="nobody_here"))
+    assert found == {"role nobody_here": "it does not exist: run `vo-server init`"}
+
+
+def test_a_role_that_may_too_much(archive: Archive) -> None:
+    found = faults(replace(archive.settings, reader_role="postgres"))
+    assert found["role postgres"] == "it may do more than read: make it NOSUPERUSER NOCREATEROLE"
+
+
+def test_no_authority_is_a_note_only(archive: Archive, tmp_path: Path) -> None:
+    other = write_dl3(tmp_path / "other" / "run.fits", Habits(irfs=False, events=1))
+    archive.ingest(other.parent)
+    (note,) = [f for f in examine(archive.settings) if not f.ok]
+    assert (note.what, note.fatal) == ("collection other", False)
+    assert "set VO_SERVER_AUTHORITY or the key `authority`" in (note.advice or "")
+
+
+def test_no_database(settings: Settings) -> None:
+    url = psycopg.conninfo.make_conninfo(owner_url(settings), dbname="absent")
+    ((found, told),) = faults(replace(settings, database_url=url)).items()
+    assert found == "database"
+    assert 'database "absent" does not exist' in told

@@ -1,0 +1,120 @@
+"""A result being streamed: ended exactly once, at its end, at a failure, or when the client goes away."""
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from tests.server.rowlists import columns
+from tests.server.serving import served
+from vo_server.errors import QueryTimeoutError
+from vo_server.results.response import ResultResponse
+from vo_server.results.result import Result, Row
+from vo_server.results.text import write_csv
+
+
+@dataclass
+class Source:
+    """`batches` batches of numbers, each after `pause` seconds unless cancelled, then a failure if any."""
+
+    batches: int
+    pause: float = 0.0
+    failure: Exception | None = None
+    sent: int = 0
+    closed: int = 0
+    cancelled: threading.Event = field(default_factory=threading.Event)
+
+    def __iter__(self) -> Iterator[list[Row]]:
+        for _ in range(self.batches):
+            if self.cancelled.wait(self.pause):
+                raise QueryTimeoutError
+            self.sent += 1
+            yield [(n,) for n in range(2000)]
+        if self.failure is not None:
+            raise self.failure
+
+    def close(self) -> None:
+        self.closed += 1
+
+    def cancel(self) -> None:
+        self.cancelled.set()
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[Source], str]]:
+    """Serves a source as CSV; gives the URL."""
+    sources: list[Source] = []
+
+    async def answer(request: Request) -> Response:
+        return ResultResponse(Result(columns("INTEGER"), sources[-1], 10**9), write_csv, "text/csv")
+
+    with served(Starlette(routes=[Route("/", answer)])) as url:
+
+        def start(source: Source) -> str:
+            sources.append(source)
+            return url
+
+        yield start
+
+
+def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_whole_result(serve: Callable[[Source], str]) -> None:
+    source = Source(batches=3)
+    answer = httpx.get(serve(source))
+    assert answer.headers["content-type"] == "text/csv"
+    assert len(answer.text.split()) == 1 + 3 * 2000
+    until(lambda: source.closed == 1)
+    assert not source.cancelled.is_set()
+
+
+def test_head_runs_nothing_and_closes(serve: Callable[[Source], str]) -> None:
+    source = Source(batches=3)
+    assert httpx.head(serve(source)).content == b""
+    until(lambda: source.closed == 1)
+    assert source.sent == 0
+
+
+def test_failure_breaks_the_transfer_off(serve: Callable[[Source], str]) -> None:
+    source = Source(batches=2, failure=QueryTimeoutError())
+    with pytest.raises(httpx.RemoteProtocolError):
+        httpx.get(serve(source))
+    until(lambda: source.closed == 1)
+
+
+def test_client_that_goes_away_while_waiting(serve: Callable[[Source], str]) -> None:
+    source = Source(batches=2, pause=60.0)
+    with pytest.raises(httpx.ReadTimeout):
+        httpx.get(serve(source), timeout=0.5)
+    until(lambda: source.cancelled.is_set() and source.closed == 1)
+    assert source.sent == 0
+
+
+def test_client_that_goes_away_while_reading(serve: Callable[[Source], str]) -> None:
+    """An unread result does not run on into memory, and ends when its reader is gone."""
+    source = Source(batches=100_000)
+    url = httpx.URL(serve(source))
+    with socket.create_connection((url.host, url.port)) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        connection.recv(100)
+        until(lambda: 0 < source.sent == sent_after(source, 0.3), 20)  # the buffers of the kernel are full
+        assert source.sent < 10_000
+    until(lambda: source.closed == 1)
+
+
+def sent_after(source: Source, seconds: float) -> int:
+    time.sleep(seconds)
+    return source.sent

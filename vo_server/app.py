@@ -1,0 +1,73 @@
+"""The application: URL map, middleware, error handlers and lifespan on one screen."""
+
+import contextlib
+from collections.abc import AsyncIterator
+
+from anyio.to_thread import run_sync
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from vo_server import dali, errors, pages, products, vosi
+from vo_server.db import Database
+from vo_server.settings import Settings
+from vo_server.tap import routes as tap
+
+ERROR_FORMS = {"/tap/sync": dali.render_error}
+"""How errors below a path are told; elsewhere as plain text."""
+
+
+def create_app(settings: Settings) -> Starlette:
+    """The server as an ASGI application."""
+    database = Database(settings)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        database.open()
+        yield
+        await run_sync(database.close)
+
+    handle = errors.handler(ERROR_FORMS)
+    app = Starlette(
+        routes=[
+            Route("/", pages.landing),
+            Route("/tap", pages.to_landing),
+            Route("/tap/sync", tap.sync, methods=["GET", "POST"]),
+            Route("/tap/availability", vosi.availability),
+            Route("/tap/capabilities", vosi.capabilities),
+            Route("/tap/tables", vosi.tables),
+            Route("/tap/tables/{name}", vosi.table),
+            Route("/files/{path:path}", products.file),
+        ],
+        middleware=[
+            Middleware(ServerHeader),
+            # Public data without cookies: pages of any site may query it.
+            Middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["GET", "POST"]),
+        ],
+        exception_handlers={errors.VOError: handle, HTTPException: handle, Exception: handle},
+        lifespan=lifespan,
+    )
+    app.state.settings = settings
+    app.state.database = database
+    app.state.changes = vosi.Changes()
+    return app
+
+
+class ServerHeader:
+    """Names the software in every response (IVOA note on software identification, section 3.2)."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Add the header to the start of the response."""
+
+        async def send_named(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), (b"server", dali.SOFTWARE.encode())]
+            await send(message)
+
+        await self.app(scope, receive, send_named)

@@ -1,0 +1,97 @@
+"""The capabilities document: which services there are, where, and what they can do.
+
+Sources: VOSI 1.1 section 3.1, TAPRegExt 1.0 (the order of elements is the schema's), VOResource 1.1.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from lxml import etree
+
+from schema.model import Catalogue
+from vo_server.adql import FEATURES, Feature
+from vo_server.results import FORMATS
+from vo_server.settings import Settings
+from vo_server.xmlwriter import node, serialized
+
+CAPABILITIES = "http://www.ivoa.net/xml/VOSICapabilities/v1.0"
+XSI = "http://www.w3.org/2001/XMLSchema-instance"
+NAMESPACES = {
+    "vosi": CAPABILITIES,
+    "vr": "http://www.ivoa.net/xml/VOResource/v1.0",
+    "vs": "http://www.ivoa.net/xml/VODataService/v1.1",
+    "tr": "http://www.ivoa.net/xml/TAPRegExt/v1.0",
+    "xsi": XSI,
+}
+XSI_TYPE = f"{{{XSI}}}type"
+
+VOSI_ENDPOINTS = (
+    ("ivo://ivoa.net/std/VOSI#capabilities", "/tap/capabilities", "1.0"),
+    ("ivo://ivoa.net/std/VOSI#availability", "/tap/availability", "1.0"),
+    ("ivo://ivoa.net/std/VOSI#tables-1.1", "/tap/tables", "1.1"),
+)
+
+DATA_MODELS = {"ivoa.obscore": ("ivo://ivoa.net/std/ObsCore#core-1.1", "ObsCore-1.1")}
+"""Data models by the table that follows them."""
+
+ADQL_VERSIONS = ("2.0", "2.1")
+
+
+def capabilities_document(catalogue: Catalogue, settings: Settings) -> bytes:
+    """The whole document."""
+    root = etree.Element(f"{{{CAPABILITIES}}}capabilities", nsmap=NAMESPACES)
+    root.append(_table_access(catalogue, settings))
+    for standard, path, version in VOSI_ENDPOINTS:
+        interface = _interface(settings.url + path, "full", version)
+        root.append(node("capability", None, {"standardID": standard}, [interface]))
+    return serialized(root)
+
+
+def _table_access(catalogue: Catalogue, settings: Settings) -> etree._Element:
+    rows = {"unit": "row"}
+    default = node("default", str(min(settings.maxrec_default, settings.maxrec_hard)), rows)
+    children = [
+        _interface(f"{settings.url}/tap", "base", "1.1", role="std"),
+        *_data_models(catalogue),
+        _language(),
+        *_output_formats(),
+        node("executionDuration", None, None, [node("default", str(int(settings.sync_timeout)))]),
+        node("outputLimit", None, None, [default, node("hard", str(settings.maxrec_hard), rows)]),
+    ]
+    attributes = {XSI_TYPE: "tr:TableAccess", "standardID": "ivo://ivoa.net/std/TAP"}
+    return node("capability", None, attributes, children)
+
+
+def _interface(url: str, use: str, version: str, role: str | None = None) -> etree._Element:
+    attributes = {XSI_TYPE: "vs:ParamHTTP", "role": role, "version": version}
+    return node("interface", None, attributes, [node("accessURL", url, {"use": use})])
+
+
+def _data_models(catalogue: Catalogue) -> Iterator[etree._Element]:
+    for table, (ivo_id, name) in DATA_MODELS.items():
+        if table in catalogue.by_name:
+            yield node("dataModel", name, {"ivo-id": ivo_id})
+
+
+def _language() -> etree._Element:
+    children = [
+        node("name", "ADQL"),
+        *(node("version", v, {"ivo-id": f"ivo://ivoa.net/std/ADQL#v{v}"}) for v in ADQL_VERSIONS),
+        node("description", "ADQL 2.1; what ADQL 2.0 has besides is accepted too."),
+        *(_language_features(kind, features) for kind, features in FEATURES.items()),
+    ]
+    return node("language", None, None, children)
+
+
+def _language_features(kind: str, features: Iterable[Feature]) -> etree._Element:
+    children = [
+        node("feature", None, None, [node("form", f.form), node("description", f.description)])
+        for f in features
+    ]
+    return node("languageFeatures", None, {"type": kind}, children)
+
+
+def _output_formats() -> Iterator[etree._Element]:
+    for known in FORMATS:
+        mime, *others = known.media_types
+        aliases = [node("alias", name) for name in (*known.names, *others)]
+        yield node("outputFormat", None, {"ivo-id": known.ivo_id}, [node("mime", mime), *aliases])

@@ -1,0 +1,75 @@
+"""The pages for people."""
+
+from html import escape
+from importlib.resources import files
+from string import Template
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from schema.collection import Collection
+from schema.model import Table
+from vo_server.db import Database
+from vo_server.settings import Settings
+
+EXAMPLE = "SELECT TOP 5 obs_id, target_name, s_ra, s_dec FROM ivoa.obscore"
+
+
+def landing(request: Request) -> Response:
+    """What this is, where TAP is, and what there is to query."""
+    settings: Settings = request.app.state.settings
+    database: Database = request.app.state.database
+    contact = f"Questions: {escape(settings.contact)}." if settings.contact else ""
+    body = _template("landing.html").substitute(
+        title=escape(settings.title),
+        url=escape(settings.url),
+        example=escape(EXAMPLE),
+        contact=contact,
+        collections=_collections(database.collections()),
+        tables="\n".join(_table_row(t, settings.url) for t in database.catalogue().tables),
+    )
+    return HTMLResponse(_page(settings.title, body))
+
+
+def to_landing(request: Request) -> Response:
+    """The base URL of TAP shows the landing page."""
+    settings: Settings = request.app.state.settings
+    return RedirectResponse(f"{settings.url}/", status_code=303)
+
+
+def _collections(collections: tuple[Collection, ...]) -> str:
+    if not collections:
+        return "<p>Nothing has been ingested yet.</p>"
+    return f"<ul>{''.join(map(_collection, collections))}</ul>"
+
+
+def _collection(c: Collection) -> str:
+    """A collection with the terms that go with every copy of its data."""
+    simulated = " <b>Simulated data.</b>" if c.simulated else ""
+    licence = ""
+    if c.licence:
+        name = escape(c.licence)
+        linked = f'<a href="{escape(c.licence_url)}">{name}</a>' if c.licence_url else name
+        licence = f"<br>Licence: {linked}"
+    notes = (("Terms", c.terms), ("Attribution", c.attribution), ("Reference", c.reference))
+    more = "".join(f"<br>{name}: {escape(text)}" for name, text in notes if text)
+    return (
+        f"<li><b>{escape(c.name)}</b>: {escape(c.title or c.description)}"
+        f" (schema <code>{escape(c.schema)}</code>).{simulated}{licence}{more}</li>"
+    )
+
+
+def _table_row(table: Table, url: str) -> str:
+    name = escape(table.adql_name)
+    return (
+        f'<tr><td><a href="{escape(url)}/tap/tables/{name}">{name}</a></td>'
+        f"<td>{len(table.columns)}</td><td>{escape(table.description)}</td></tr>"
+    )
+
+
+def _page(title: str, body: str) -> str:
+    return _template("page.html").substitute(title=escape(title), body=body)
+
+
+def _template(name: str) -> Template:
+    return Template(files("resources").joinpath("html", name).read_text(encoding="utf-8"))

@@ -1,0 +1,87 @@
+"""Rows to bytes: the one register of result formats. Every writer streams."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from vo_server.errors import UsageError
+from vo_server.results import text, votable
+from vo_server.results.result import Result
+
+Writer = Callable[[Result], Iterator[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A format of results.
+
+    The first of `media_types` is the Content-Type when the format is asked for by one of its short
+    `names`. `ivo_id` is what TAPRegExt calls it. `extension` ends the names of files.
+    """
+
+    media_types: tuple[str, ...]
+    names: tuple[str, ...]
+    extension: str
+    write: Writer
+    ivo_id: str | None = None
+
+
+_OUTPUT = "ivo://ivoa.net/std/TAPRegExt#output-"
+
+FORMATS: tuple[Format, ...] = (
+    Format(
+        ("application/x-votable+xml", "application/x-votable+xml;serialization=BINARY2"),
+        ("votable", "votable/b2"),
+        "vot",
+        votable.write_binary2,
+        _OUTPUT + "votable-binary2",
+    ),
+    Format(
+        ("application/x-votable+xml;serialization=TABLEDATA", "text/xml", "application/xml"),
+        ("votable/td",),
+        "vot",
+        votable.write_tabledata,
+        _OUTPUT + "votable-td",
+    ),
+    Format(("text/csv;header=present", "text/csv"), ("csv",), "csv", text.write_csv),
+    Format(("text/csv;header=absent",), (), "csv", partial(text.write_csv, header=False)),
+    Format(("text/tab-separated-values",), ("tsv",), "tsv", text.write_tsv),
+)
+
+DEFAULT = FORMATS[0]
+
+_MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+(\s*;\s*[\w.-]+=[\w.+-]+)*", re.ASCII)
+_MediaType = tuple[str, frozenset[tuple[str, str]]]
+
+
+def find_format(requested: str) -> tuple[Format, str]:
+    """The format that `requested` names, and the Content-Type of an answer in it.
+
+    A media type comes back as it was sent (DALI 1.1, section 3.4.3), completed by `header=present`
+    where that says more. Parameters that select no format, as charset, are not looked at.
+    Raises UsageError for a format that is not offered.
+    """
+    # A `+` that was not percent-encoded arrives as a blank.
+    wanted = requested.strip().replace("x-votable xml", "x-votable+xml")
+    by_name = {name: f for f in FORMATS for name in f.names}
+    if wanted.lower() in by_name:
+        found = by_name[wanted.lower()]
+        return found, found.media_types[0]
+    by_type = {_parsed(m): f for f in FORMATS for m in f.media_types}
+    if _MEDIA_TYPE.fullmatch(wanted) and _parsed(wanted) in by_type:
+        found = by_type[_parsed(wanted)]
+        return found, _completed(wanted, found.media_types[0])
+    offered = ", ".join(name for f in FORMATS for name in (*f.names, *f.media_types))
+    raise UsageError(f"RESPONSEFORMAT={requested!r} is not offered; known are {offered}")
+
+
+def _parsed(media_type: str) -> _MediaType:
+    kind, *parameters = (part.strip().lower() for part in media_type.split(";"))
+    pairs = (tuple(p.split("=", 1)) for p in parameters)
+    return kind, frozenset((p[0], p[1]) for p in pairs if p[0] in {"serialization", "header"})
+
+
+def _completed(requested: str, canonical: str) -> str:
+    is_bare = requested.lower() == canonical.partition(";")[0]
+    return canonical if is_bare else requested

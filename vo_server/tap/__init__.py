@@ -1,0 +1,1 @@
+"""The Table Access Protocol, TAP 1.1."""

@@ -1,0 +1,25 @@
+"""The synchronous TAP endpoint (TAP 1.1, section 2.2)."""
+
+from anyio.to_thread import run_sync
+from starlette.requests import Request
+from starlette.responses import Response
+
+from vo_server import dali
+from vo_server.cancellation import Cancellation
+from vo_server.db import Database
+from vo_server.results.response import ResultResponse, cancelled_by_disconnect
+from vo_server.settings import Settings
+from vo_server.tap import query
+from vo_server.tap.request import TapRequest
+
+
+async def sync(request: Request) -> Response:
+    """Run the query of the request; the answer starts when the first rows are there."""
+    settings: Settings = request.app.state.settings
+    database: Database = request.app.state.database
+    tap_request = TapRequest.from_parameters(await dali.read_parameters(request, settings), settings)
+    url = dali.public_request_url(request, settings)
+    cancellation = Cancellation()
+    async with cancelled_by_disconnect(request.receive, cancellation.cancel):
+        result = await run_sync(query.run, tap_request, database, settings, url, cancellation)
+    return ResultResponse(result, tap_request.format.write, tap_request.content_type)
