@@ -1,0 +1,108 @@
+"""The server as an operator runs it: commands in processes of their own, a real socket, real releases."""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+HESS_COLLECTION = Path(__file__).parents[2] / "resources/collections/hess-dl3-dr1.toml"
+
+
+@dataclass(frozen=True)
+class Installation:
+    """A data directory with a private cluster, and the port to serve on."""
+
+    directory: Path
+    port: int
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            **os.environ,
+            "VO_SERVER_DATA_DIR": str(self.directory),
+            "VO_SERVER_PORT": str(self.port),
+            "VO_SERVER_FSYNC": "false",
+        }
+
+    def run(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+        """A `vo-server` command that must end with this exit code."""
+        done = subprocess.run(
+            [sys.executable, "-m", "vo_server", *arguments],
+            env=self.environment,
+            text=True,
+            capture_output=True,
+            check=False,
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        return done
+
+    @contextlib.contextmanager
+    def serving(self) -> Iterator[str]:
+        """The URL of the server while it runs."""
+        log = (self.directory / "serve.log").open("w+")
+        process = subprocess.Popen(
+            [sys.executable, "-m", "vo_server", "serve"],
+            env=self.environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            _wait_until_available(self.url, process, Path(log.name))
+            yield self.url
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(timeout=30)
+            log.close()
+
+
+@pytest.fixture(scope="session")
+def installation() -> Iterator[Installation]:
+    directory = Path(tempfile.mkdtemp(prefix="vo-server-acceptance-"))
+    directory.chmod(0o755)
+    try:
+        yield Installation(directory, _free_port())
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def archive(installation: Installation, shared_data: Path) -> Iterator[str]:
+    """URL of a served archive with the H.E.S.S. and the CTA release."""
+    installation.run("init")
+    installation.run("ingest", str(shared_data / "hess-dl3-dr1"), "--collection", str(HESS_COLLECTION))
+    installation.run("ingest", str(shared_data / "cta-1dc"))
+    with installation.serving() as url:
+        yield url
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _wait_until_available(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        assert process.poll() is None, log.read_text()
+        with contextlib.suppress(httpx.TransportError):
+            if ">true<" in httpx.get(f"{url}/tap/availability", timeout=5).text:
+                return
+        time.sleep(0.2)
+    pytest.fail(f"the server did not come up: {log.read_text()}")
