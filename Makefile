@@ -33,9 +33,9 @@ check: ## style and types only
 unit: ## the tests only
 	$(BIN)/pytest
 
-bench: ## measure, each figure beside its yardstick
+bench: ## measure, each figure beside its yardstick (DATA=directory: on that release)
 	@resources/install.sh $(VENV) test
-	$(BIN)/python -m benchmarks.run
+	$(if $(DATA),VO_SERVER_BENCH_RELEASE="$(DATA)") $(BIN)/python -m benchmarks.run
 
 docs: ## write the generated pages of docs/
 	$(BIN)/python -m docs.generate

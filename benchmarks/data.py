@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ingest.simulate import simulate_release
 
+NAMED = "VO_SERVER_BENCH_RELEASE"
 TEST_DATA = "VO_SERVER_TEST_DATA"
 _REAL = "hess-dl3-dr1"
 _SIMULATED_OBSERVATIONS = 24
@@ -22,7 +23,11 @@ class BenchmarkRelease:
 
 @contextmanager
 def release() -> Iterator[BenchmarkRelease]:
-    """The directory hess-dl3-dr1 in $VO_SERVER_TEST_DATA, or a release simulated for this run."""
+    """The release that the environment names, else hess-dl3-dr1 of the test data, else a simulated one."""
+    named = os.environ.get(NAMED)
+    if named:
+        yield BenchmarkRelease(Path(named), Path(named).name)
+        return
     base = os.environ.get(TEST_DATA)
     if base and (Path(base) / _REAL).is_dir():
         yield BenchmarkRelease(Path(base) / _REAL, _REAL)
