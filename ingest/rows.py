@@ -246,6 +246,7 @@ def obs_index(facts: Facts, columns: tuple[Column, ...]) -> Row:
         "timesys": facts.time.timesys,
         "event_energy_min": _scaled(facts.event_energy_min, 1e-12),
         "event_energy_max": _scaled(facts.event_energy_max, 1e-12),
+        "rad_max": facts.rad_max.value if facts.rad_max else None,
     }
     values = {**stated, **{k: v for k, v in made.items() if v is not None}}
     return {c.name: _fitted(values[c.name], c) for c in columns if values.get(c.name) is not None}

@@ -192,6 +192,10 @@ def test_times_of_a_file_that_counts_in_days_are_stored_in_seconds() -> None:
     assert (row["tstart"], row["tstop"]) == (86400.0, 129600.0)
 
 
+def test_the_directional_cut_is_kept() -> None:
+    assert dataset(rad_max=Resolution(0.1, 1e12, 0.4)).obs_index["rad_max"] == 0.1
+
+
 def test_the_collection_speaks_for_the_files() -> None:
     collection = replace(
         COLLECTION,
