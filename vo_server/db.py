@@ -5,8 +5,9 @@ import logging
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 import psycopg
 from psycopg import errors as pg
@@ -31,6 +32,15 @@ BATCH_SIZE: Final = 2000
 CATALOGUE_AGE: Final = 2.0
 """Seconds after which the catalogue is checked against the database again."""
 
+TRANSFER_LIMIT: Final = 6 * 3600.0
+"""Seconds after which even a client that still reads is cut off, so that no connection is lost for good."""
+
+_SMALL_CONNECTIONS: Final = 2
+"""Connections beside those of the public queries, so that the server can always ask the database."""
+
+_MOST_WAITING: Final = 20
+"""Queries that may wait for a connection; each holds a thread, and other requests need threads too."""
+
 _WAIT_FOR_CONNECTION: Final = 10.0
 _WAIT_FOR_CHECK: Final = 2.0
 
@@ -39,6 +49,8 @@ DRIVER_ERRORS: Final[tuple[tuple[type[psycopg.Error], type[errors.VOError]], ...
     (psycopg.DataError, errors.DataError),
     (pg.ProgramLimitExceeded, errors.DataError),
     (pg.CardinalityViolation, errors.DataError),
+    (pg.UndefinedTable, errors.CatalogueChangedError),
+    (pg.UndefinedColumn, errors.CatalogueChangedError),
     (psycopg.NotSupportedError, errors.DataError),
     (pg.InsufficientResources, errors.OverloadError),
     (pg.OperatorIntervention, errors.OverloadError),
@@ -46,6 +58,12 @@ DRIVER_ERRORS: Final[tuple[tuple[type[psycopg.Error], type[errors.VOError]], ...
     (psycopg.Error, errors.ServerError),
 )
 """Driver error -> ours; the first row that fits. Only DataErrors carry the database's own words."""
+
+
+PGSPHERE_SOURCES: Final = frozenset(
+    ("box.c", "circle.c", "ellipse.c", "euler.c", "line.c", "path.c", "point.c", "polygon.c", "sparse.y")
+)
+"""Where pgSphere finds fault with values; it reports that as internal errors (SQLSTATE XX000)."""
 
 
 @contextlib.contextmanager
@@ -56,35 +74,52 @@ def translated() -> Iterator[None]:
     except PoolTimeout as error:
         raise errors.OverloadError from error
     except psycopg.Error as error:
-        kind = next(ours for theirs, ours in DRIVER_ERRORS if isinstance(error, theirs))
+        kind = _kind(error)
         if kind is errors.DataError:
             raise kind(f"The query fails on the data: {error.diag.message_primary}") from error
+        if kind is errors.CatalogueChangedError:
+            log.warning("the catalogue and the database differ: %s", error.diag.message_primary)
         raise kind from error
+
+
+def _kind(error: psycopg.Error) -> type[errors.VOError]:
+    if isinstance(error, pg.InternalError_) and Path(error.diag.source_file or "").name in PGSPHERE_SOURCES:
+        return errors.DataError
+    return next(ours for theirs, ours in DRIVER_ERRORS if isinstance(error, theirs))
+
+
+class Statement(NamedTuple):
+    """SQL with placeholders `$1`, `$2`... and their values."""
+
+    sql: str
+    parameters: Sequence[Any]
 
 
 class Stream:
     """Rows of one running query in batches; the first batch has arrived when it is made.
 
-    Iterate it once. `cancel` may be called from any thread; `close` gives the connection back and
-    cancels what is still running.
+    `seconds` is how long it may keep us waiting for rows, all in all; the time that the reader takes
+    between the batches does not count. Iterate it once. `cancel` may be called from any thread; `close`
+    gives the connection back and cancels what is still running.
     """
 
     def __init__(
         self,
         pool: ConnectionPool[Connection],
-        sql: str,
-        parameters: Sequence[Any],
+        statement: Statement,
         size: int,
+        seconds: float,
         cancellation: Cancellation,
     ) -> None:
         self._pool = pool
         self._lock = threading.Lock()
         self._cancelled = False
+        self._seconds = seconds
         with translated():
             self._connection: Connection | None = pool.getconn(timeout=_WAIT_FOR_CONNECTION)
         try:
             cursor = psycopg.RawCursor(self._connection)
-            self._rows = cursor.stream(sql.encode(), parameters, size=size)
+            self._rows = cursor.stream(statement.sql.encode(), statement.parameters, size=size)
             self._size = size
             cancellation.bind(self.cancel)
             if self._cancelled:
@@ -103,6 +138,10 @@ class Stream:
 
     def _fetch(self) -> list[Row]:
         batch: list[Row] = []
+        started = time.monotonic()
+        limit = threading.Timer(self._seconds, self._interrupt)
+        limit.daemon = True
+        limit.start()
         try:
             with translated():
                 for row in self._rows:
@@ -113,12 +152,18 @@ class Stream:
             if self._cancelled:
                 raise errors.QueryCancelledError from error
             raise
+        finally:
+            limit.cancel()
+            self._seconds = max(0.0, self._seconds - (time.monotonic() - started))
         return batch
 
     def cancel(self) -> None:
         """Stop the query in the database."""
+        self._cancelled = True
+        self._interrupt()
+
+    def _interrupt(self) -> None:
         with self._lock:
-            self._cancelled = True
             if self._connection is not None:
                 with contextlib.suppress(psycopg.Error):
                     self._connection.cancel_safe(timeout=5)
@@ -156,25 +201,21 @@ class Database:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._pool: ConnectionPool[Connection] = ConnectionPool(
-            reader_url(settings),
-            min_size=1,
-            max_size=settings.connections,
-            open=False,
-            check=ConnectionPool.check_connection,
-            kwargs={"autocommit": True, "options": _options(settings)},
-        )
+        self._seconds = settings.sync_timeout
+        self._pool = _pool(settings, settings.connections, settings.sync_timeout + TRANSFER_LIMIT)
+        self._small_pool = _pool(settings, _SMALL_CONNECTIONS, settings.sync_timeout)
         self._catalogue: tuple[float, tuple[str, ...], Catalogue, tuple[Collection, ...]] | None = None
         self._catalogue_lock = threading.Lock()
 
     def open(self) -> None:
-        """Start the pool; does not wait for the database."""
+        """Start the pools; does not wait for the database."""
         self._pool.open()
+        self._small_pool.open()
 
     def close(self) -> None:
         """End all connections."""
         self._pool.close()
+        self._small_pool.close()
 
     def stream(
         self,
@@ -184,13 +225,18 @@ class Database:
         cancellation: Cancellation | None = None,
     ) -> Stream:
         """Run a query (`$1`, `$2`... for the parameters); its first batch has been fetched on return."""
-        return Stream(self._pool, sql, parameters, batch_size, cancellation or Cancellation())
+        statement = Statement(sql, parameters)
+        return Stream(self._pool, statement, batch_size, self._seconds, cancellation or Cancellation())
 
     def fetch(
         self, sql: str, parameters: Sequence[Any] = (), wait: float = _WAIT_FOR_CONNECTION
     ) -> list[Row]:
-        """All rows of a small query; `wait` is how many seconds it may take to get a connection."""
-        with translated(), self._pool.connection(timeout=wait) as connection:
+        """All rows of a small query; `wait` is how many seconds it may take to get a connection.
+
+        It goes by connections of its own: however busy the public queries keep theirs, the server can
+        tell its state, read its catalogue and find its files.
+        """
+        with translated(), self._small_pool.connection(timeout=wait) as connection:
             return psycopg.RawCursor(connection).execute(sql.encode(), parameters).fetchall()
 
     def catalogue(self) -> Catalogue:
@@ -200,6 +246,11 @@ class Database:
     def collections(self) -> tuple[Collection, ...]:
         """The published collections, at most CATALOGUE_AGE seconds behind the database."""
         return self._published()[3]
+
+    def forget_catalogue(self) -> None:
+        """Read the catalogue anew when it is needed next, whatever its age."""
+        with self._catalogue_lock:
+            self._catalogue = None
 
     def _published(self) -> tuple[float, tuple[str, ...], Catalogue, tuple[Collection, ...]]:
         with self._catalogue_lock:
@@ -229,10 +280,22 @@ class Database:
         return [f"TAP_SCHEMA does not list {', '.join(missing)}."] if missing else []
 
 
-def _options(settings: Settings) -> str:
+def _pool(settings: Settings, size: int, statement_seconds: float) -> ConnectionPool[Connection]:
+    return ConnectionPool(
+        reader_url(settings),
+        min_size=1,
+        max_size=size,
+        max_waiting=_MOST_WAITING,
+        open=False,
+        check=ConnectionPool.check_connection,
+        kwargs={"autocommit": True, "options": _options(settings, statement_seconds)},
+    )
+
+
+def _options(settings: Settings, statement_seconds: float) -> str:
     """Server settings of every reader connection: time limit, memory, and the URL of `access_url`."""
     values = {
-        "statement_timeout": f"{int(settings.sync_timeout * 1000)}",
+        "statement_timeout": f"{int(statement_seconds * 1000)}",
         "work_mem": f"{settings.query_memory}MB",
         "TimeZone": "UTC",
         "extra_float_digits": "1",

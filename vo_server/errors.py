@@ -56,6 +56,10 @@ class QueryCancelledError(VOError):
     """The query was cancelled."""
 
 
+class CatalogueChangedError(VOError):
+    """The published tables are being changed at this moment; please try again."""
+
+
 class ServerError(VOError):
     """The service failed to answer."""
 
@@ -75,6 +79,7 @@ STATUS: dict[type[VOError], int] = {
     TooLargeError: 413,
     TooManyRequestsError: 429,
     ServerError: 500,
+    CatalogueChangedError: 503,
     QueryCancelledError: 503,
     OverloadError: 503,
 }

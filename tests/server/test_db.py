@@ -8,7 +8,7 @@ from dataclasses import replace
 import psycopg
 import pytest
 
-from vo_server import errors
+from vo_server import db, errors
 from vo_server.db import Database
 from vo_server.install import owner_url
 from vo_server.settings import Settings
@@ -57,7 +57,7 @@ def test_batches(public: Database, rows: int, sizes: list[int]) -> None:
         batches = list(stream)
     assert [len(batch) for batch in batches] == sizes
     assert [i for batch in batches for (i,) in batch] == list(range(1, rows + 1))
-    assert public.fetch("SELECT 1") == [(1,)]
+    assert list(public.stream("SELECT 1")) == [[(1,)]]
 
 
 def test_every_connection_reads_only_and_knows_the_public_url(public: Database) -> None:
@@ -66,12 +66,14 @@ def test_every_connection_reads_only_and_knows_the_public_url(public: Database) 
         " current_setting('statement_timeout'), current_setting('work_mem'), current_setting('TimeZone')"
     )
     assert row == ("vo_reader", "on", "https://vo.example", "20s", "64MB", "UTC")
+    ((limit,),) = public.stream("SELECT current_setting('statement_timeout')")
+    assert limit == ("21620s",)
 
 
 def test_the_first_batch_has_been_fetched(public: Database) -> None:
     with pytest.raises(errors.DataError, match=r"The query fails on the data: division by zero"):
         public.stream("SELECT 1 / (i - 1) FROM generate_series(1, 5) AS i")
-    assert public.fetch("SELECT 1") == [(1,)]
+    assert list(public.stream("SELECT 1")) == [[(1,)]]
 
 
 def test_an_error_in_a_later_batch(public: Database) -> None:
@@ -80,7 +82,7 @@ def test_an_error_in_a_later_batch(public: Database) -> None:
     assert len(next(batches)) == 10
     with stream, pytest.raises(errors.DataError):
         list(batches)
-    assert public.fetch("SELECT 1") == [(1,)]
+    assert list(public.stream("SELECT 1")) == [[(1,)]]
 
 
 def test_cancelled_from_another_thread(public: Database, watcher: psycopg.Connection) -> None:
@@ -92,7 +94,7 @@ def test_cancelled_from_another_thread(public: Database, watcher: psycopg.Connec
         list(stream)
     assert time.monotonic() - start < 5
     assert settled(watcher)
-    assert public.fetch("SELECT 1") == [(1,)]
+    assert list(public.stream("SELECT 1")) == [[(1,)]]
 
 
 def test_a_cancel_after_the_end_harms_nobody(public: Database) -> None:
@@ -100,7 +102,7 @@ def test_a_cancel_after_the_end_harms_nobody(public: Database) -> None:
     assert list(stream) == [[(1,)]]
     stream.cancel()
     stream.close()
-    assert public.fetch("SELECT 1") == [(1,)]
+    assert list(public.stream("SELECT 1")) == [[(1,)]]
 
 
 def test_closed_midway(public: Database, watcher: psycopg.Connection) -> None:
@@ -109,7 +111,7 @@ def test_closed_midway(public: Database, watcher: psycopg.Connection) -> None:
     assert running(watcher) == [SLOW]
     stream.close()
     assert settled(watcher)
-    assert public.fetch("SELECT 1") == [(1,)]
+    assert list(public.stream("SELECT 1")) == [[(1,)]]
 
 
 def test_the_time_limit(module_settings: Settings, watcher: psycopg.Connection) -> None:
@@ -119,9 +121,58 @@ def test_the_time_limit(module_settings: Settings, watcher: psycopg.Connection) 
         with pytest.raises(errors.QueryTimeoutError):
             database.stream("SELECT pg_sleep(20)")
         assert settled(watcher)
-        assert database.fetch("SELECT 1") == [(1,)]
+        assert list(database.stream("SELECT 1")) == [[(1,)]]
     finally:
         database.close()
+
+
+def test_the_time_of_the_reader_does_not_count(module_settings: Settings) -> None:
+    """Three seconds of reading, two hundredths of each batch in the database: only these are limited."""
+    database = Database(replace(module_settings, connections=1, sync_timeout=1.0))
+    database.open()
+    try:
+        rows = 0
+        with database.stream(SLOW.replace("1000", "20"), batch_size=5) as stream:
+            for batch in stream:
+                rows += len(batch)
+                time.sleep(0.5)
+        assert rows == 20
+        with database.stream(SLOW, batch_size=5) as stream, pytest.raises(errors.QueryTimeoutError):
+            list(stream)
+        assert list(database.stream("SELECT 1")) == [[(1,)]]
+    finally:
+        database.close()
+
+
+def test_small_queries_have_connections_of_their_own(
+    public: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(db, "_WAIT_FOR_CONNECTION", 0.2)
+    with public.stream(SLOW, batch_size=5):
+        with pytest.raises(errors.OverloadError, match="try again later"):
+            public.stream("SELECT 1")
+        public.forget_catalogue()
+        assert public.check() == []
+        assert public.fetch("SELECT 1") == [(1,)]
+
+
+@pytest.mark.parametrize(
+    ("sql", "message"),
+    [
+        ("SELECT spoly '{(0,0),(1,1),(1,0),(0,1)}'", "a line segment overlaps or polygon too large"),
+        ("SELECT spath '{(0d,0d),(180d,0d)}'", "segment length must be not equal 180"),
+        ("SELECT spoly '{(0,0),(1,1)}'", "more than two points needed"),
+        ("SELECT scircle(spoint(0, 0), 2.0)", "radius must be not greater than 90"),
+    ],
+)
+def test_faults_of_shapes_are_the_users(public: Database, sql: str, message: str) -> None:
+    with pytest.raises(errors.DataError, match=message):
+        public.stream(sql)
+
+
+def test_other_internal_errors_are_ours(public: Database) -> None:
+    with pytest.raises(errors.ServerError):
+        public.stream("SELECT array_in('{1}'::cstring, 999999, -1)")
 
 
 def test_a_backend_that_dies(public: Database, watcher: psycopg.Connection) -> None:
@@ -134,7 +185,7 @@ def test_a_backend_that_dies(public: Database, watcher: psycopg.Connection) -> N
     )
     with stream, pytest.raises(errors.OverloadError):
         list(batches)
-    assert public.fetch("SELECT 1") == [(1,)]
+    assert list(public.stream("SELECT 1")) == [[(1,)]]
 
 
 def test_writing_is_our_error_and_tells_nothing(public: Database) -> None:

@@ -13,8 +13,8 @@ NAMES = {
     "VOTable": ("votable", VOTABLE),
     "votable/b2": ("votable", VOTABLE),
     "votable/td": ("votable/td", f"{VOTABLE};serialization=TABLEDATA"),
-    "csv": ("csv", "text/csv;header=present"),
-    "tsv": ("tsv", "text/tab-separated-values"),
+    "csv": ("csv", "text/csv;header=present;charset=utf-8"),
+    "tsv": ("tsv", "text/tab-separated-values;charset=utf-8"),
 }
 MEDIA_TYPES = {
     VOTABLE: ("votable", VOTABLE),
@@ -23,9 +23,10 @@ MEDIA_TYPES = {
     f"{VOTABLE}; serialization=tabledata": ("votable/td", f"{VOTABLE}; serialization=tabledata"),
     f"{VOTABLE};charset=utf-8": ("votable", f"{VOTABLE};charset=utf-8"),
     "Text/XML": ("votable/td", "Text/XML"),
-    "text/csv": ("csv", "text/csv;header=present"),
+    "text/csv": ("csv", "text/csv;header=present;charset=utf-8"),
+    "text/csv;header=present": ("csv", "text/csv;header=present"),
     "text/csv; header=present": ("csv", "text/csv; header=present"),
-    "text/tab-separated-values": ("tsv", "text/tab-separated-values"),
+    "text/tab-separated-values": ("tsv", "text/tab-separated-values;charset=utf-8"),
 }
 
 

@@ -1,5 +1,6 @@
 """A result being streamed: ended exactly once, at its end, at a failure, or when the client goes away."""
 
+import contextlib
 import socket
 import threading
 import time
@@ -16,6 +17,7 @@ from starlette.routing import Route
 from tests.server.rowlists import columns
 from tests.server.serving import served
 from vo_server.errors import QueryTimeoutError
+from vo_server.results import response
 from vo_server.results.response import ResultResponse
 from vo_server.results.result import Result, Row
 from vo_server.results.text import write_csv
@@ -113,6 +115,42 @@ def test_client_that_goes_away_while_reading(serve: Callable[[Source], str]) -> 
         until(lambda: 0 < source.sent == sent_after(source, 0.3), 20)  # the buffers of the kernel are full
         assert source.sent < 10_000
     until(lambda: source.closed == 1)
+
+
+def test_client_that_takes_nothing(serve: Callable[[Source], str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is given up although it stays connected."""
+    monkeypatch.setattr(response, "STALL_LIMIT", 0.5)
+    source = Source(batches=100_000)
+    with asking(serve(source)):
+        until(lambda: source.closed == 1, 20)
+        assert 0 < source.sent < 10_000
+
+
+def test_client_that_reads_slowly(serve: Callable[[Source], str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """It gets the whole result, although that takes longer than it may take nothing."""
+    monkeypatch.setattr(response, "STALL_LIMIT", 1.0)
+    source = Source(batches=200)
+    with asking(serve(source)) as connection:
+        end = time.monotonic() + 2.5
+        while time.monotonic() < end:
+            assert connection.recv(4096)
+            time.sleep(0.02)
+        connection.settimeout(10)
+        received = b""
+        while not received.endswith(b"0\r\n\r\n"):
+            received = received[-10:] + connection.recv(1 << 20)
+    assert source.sent == 200
+
+
+@contextlib.contextmanager
+def asking(url: str) -> Iterator[socket.socket]:
+    """A connection with a small buffer, on which the answer is asked for and not read."""
+    where = httpx.URL(url)
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.connect((where.host, where.port))
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        yield connection
 
 
 def sent_after(source: Source, seconds: float) -> int:

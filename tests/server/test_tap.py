@@ -1,9 +1,13 @@
 """Synchronous TAP queries over a socket, against the core tables in a real database."""
 
+import contextlib
 import io
+import socket
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
+from urllib.parse import urlencode
 
 import httpx
 import psycopg
@@ -12,10 +16,18 @@ import pyvo
 from astropy.io.votable import parse_single_table
 
 from schema import tap_schema
+from schema.collection import Collection
 from schema.load import core_catalogue
+from schema.model import Column
+from schema.types import DOUBLE
+from tests.dl3files import Habits, write_dl3
+from tests.ingesting import Archive
 from tests.server.serving import free_socket, served, url_of
 from tests.xmlcheck import VOTABLE, parsed
+from vo_server import db
 from vo_server.app import create_app
+from vo_server.install import COLLECTIONS
+from vo_server.results import response
 from vo_server.settings import Settings
 
 NS = {"v": VOTABLE}
@@ -60,7 +72,7 @@ def test_post_is_the_same(client: httpx.Client, multipart: bool) -> None:
     form = {"REQUEST": "doQuery", "VERSION": "1.0", "lang": "ADQL-2.1", "Query": text, "format": "csv"}
     sent = {"files": {n: (None, v) for n, v in form.items()}} if multipart else {"data": form}
     answer = client.post("/tap/sync", **sent)
-    assert answer.headers["content-type"] == "text/csv;header=present"
+    assert answer.headers["content-type"] == "text/csv;header=present;charset=utf-8"
     assert answer.text.split() == ["schema_name", *SCHEMAS]
 
 
@@ -192,6 +204,88 @@ def hasty(settings: Settings) -> Iterator[httpx.Client]:
 def test_time_limit(hasty: httpx.Client) -> None:
     assert "time limit" in error_text(query(hasty, SLOW), 408)
     assert statuses(query(hasty, "SELECT schema_name FROM tap_schema.schemas")) == ["OK"]
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ("POLYGON(0, 0, 1, 1, 1, 0, 0, 1)", "a line segment overlaps or polygon too large"),
+        ("CIRCLE(0, 0, schema_index * 100)", "radius must be not greater than 90"),
+    ],
+)
+def test_faults_of_shapes_are_the_users(client: httpx.Client, shape: str, message: str) -> None:
+    text = f"SELECT schema_name FROM tap_schema.schemas WHERE 1 = CONTAINS(POINT(0, 0), {shape})"
+    assert message in error_text(query(client, text))
+
+
+def test_clients_that_take_nothing_hold_nothing_for_long(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Meanwhile others are told to come back, and the service is available."""
+    monkeypatch.setattr(db, "_WAIT_FOR_CONNECTION", 0.3)
+    monkeypatch.setattr(response, "STALL_LIMIT", 3.0)
+    listener = free_socket()
+    settings = replace(settings, public_url=url_of(listener), connections=2)
+    cheap = "SELECT schema_name FROM tap_schema.schemas"
+    endless = "SELECT c0.description FROM tap_schema.columns AS c0, tap_schema.columns AS c1, {}".format(
+        "tap_schema.columns AS c2, tap_schema.columns AS c3"
+    )
+    with (
+        served(create_app(settings), listener) as url,
+        httpx.Client(base_url=url, timeout=30) as client,
+        contextlib.ExitStack() as stalled,
+    ):
+        address = f"/tap/sync?{urlencode({'LANG': 'ADQL', 'MAXREC': '10000000', 'QUERY': endless})}"
+        for _ in range(2):
+            stalled.enter_context(unread(url, address))
+        busy = query(client, cheap)
+        assert busy.headers["retry-after"] == "10"
+        assert "The service is busy" in error_text(busy, 503)
+        assert ">true<" in client.get("/tap/availability").text
+        assert client.get("/tap/capabilities").status_code == 200
+        end = time.monotonic() + 10
+        while query(client, cheap).status_code == 503:
+            assert time.monotonic() < end
+        assert statuses(query(client, cheap)) == ["OK"]
+
+
+@contextlib.contextmanager
+def unread(url: str, address: str) -> Iterator[None]:
+    """A client with a small buffer that sees its answer begin, and reads no further."""
+    where = httpx.URL(url)
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.connect((where.host, where.port))
+        connection.sendall(f"GET {address} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        assert connection.recv(12) == b"HTTP/1.1 200"
+        yield
+
+
+def test_tables_that_an_ingest_has_just_changed(
+    settings: Settings, database: psycopg.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A catalogue that is behind costs nobody an answer."""
+    monkeypatch.setattr(db, "CATALOGUE_AGE", 3600.0)
+    write_dl3(tmp_path / "release" / "1.fits", Habits(events=5, obs_id="1"))
+    archive = Archive(settings, database)
+    assert archive.ingest(tmp_path / "release", events=True).problems == []
+    (schema,) = database.execute("SELECT tap_schema FROM vo.collection").fetchone()
+    now = Collection.from_json(database.execute(COLLECTIONS).fetchone()[0])
+
+    def publish(collection: Collection) -> None:
+        database.execute("UPDATE vo.collection SET definition = %s", [collection.to_json()])
+
+    publish(replace(now, event_extras=(Column("dropped", DOUBLE),)))
+    with served(create_app(settings)) as url, httpx.Client(base_url=url, timeout=30) as client:
+        text = f"SELECT COUNT(*) AS n FROM {schema}.events"
+        assert query(client, text, RESPONSEFORMAT="csv").text.split() == ["n", "5"]
+        publish(now)
+        assert statuses(query(client, f"SELECT * FROM {schema}.events")) == ["OK"]
+        database.execute(f"ALTER TABLE {schema}.events RENAME TO gone")
+        message = error_text(query(client, text), 503)
+        assert message == "The published tables are being changed at this moment; please try again."
+        publish(replace(now, events=False))
+        assert f"unknown table {schema}.events" in error_text(query(client, text))
 
 
 RUNNING = """

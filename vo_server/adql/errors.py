@@ -1,6 +1,6 @@
 """What a user is told when a query cannot be translated."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
 Span = tuple[int, int]
@@ -57,8 +57,12 @@ def _excerpt(line: str, at: int, width: int, *, around: int = 60) -> str:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """A hint with the known names nearest to `name`, or an empty string."""
-    by_folded = {k.lower(): k for k in known}
+    """A hint with the known names nearest to `name`, or an empty string.
+
+    Of a mapping, its values are shown for the keys that are near.
+    """
+    shown = known if isinstance(known, Mapping) else {k: k for k in known}
+    by_folded = {k.lower(): v for k, v in shown.items()}
     close = get_close_matches(name.lower(), by_folded, n=3, cutoff=0.6)
     if not close:
         return ""

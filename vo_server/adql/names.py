@@ -207,9 +207,18 @@ def find_table(catalogue: Catalogue, parts: tuple[Name, ...]) -> Table:
     if found:
         candidates = ", ".join(t.adql_name for t in found)
         raise ADQLError(f"ambiguous table {shown}", at, f"it may be one of {candidates}")
-    names = [t.full_name for t in catalogue.tables]
-    hint = did_you_mean(shown, names) or did_you_mean(shown, [t.name for t in catalogue.tables])
-    raise ADQLError(f"unknown table {shown}", at, hint or "the tables are listed in tap_schema.tables")
+    hint = _nearest_tables(catalogue, parts) or "the tables are listed in tap_schema.tables"
+    raise ADQLError(f"unknown table {shown}", at, hint)
+
+
+def _nearest_tables(catalogue: Catalogue, parts: tuple[Name, ...]) -> str:
+    """A hint with full names: tables of this name in other schemas, else those of a like name."""
+    shown = ".".join(p.text for p in parts)
+    elsewhere = [t.adql_name for t in catalogue.tables if t.name.lower() == parts[-1].text.lower()]
+    if elsewhere:
+        return f"did you mean {' or '.join(elsewhere[:3])}?"
+    by_full_name = did_you_mean(shown, [t.adql_name for t in catalogue.tables])
+    return by_full_name or did_you_mean(parts[-1].text, {t.name: t.adql_name for t in catalogue.tables})
 
 
 def same(name: Name, known: str) -> bool:

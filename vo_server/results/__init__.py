@@ -17,7 +17,8 @@ class Format:
     """A format of results.
 
     The first of `media_types` is the Content-Type when the format is asked for by one of its short
-    `names`. `ivo_id` is what TAPRegExt calls it. `extension` ends the names of files.
+    `names`, with the `charset` if one is given. `ivo_id` is what TAPRegExt calls it. `extension` ends the
+    names of files.
     """
 
     media_types: tuple[str, ...]
@@ -25,6 +26,12 @@ class Format:
     extension: str
     write: Writer
     ivo_id: str | None = None
+    charset: str | None = None
+
+    @property
+    def content_type(self) -> str:
+        """The Content-Type when the request leaves it open."""
+        return self.media_types[0] + (f";charset={self.charset}" if self.charset else "")
 
 
 _OUTPUT = "ivo://ivoa.net/std/TAPRegExt#output-"
@@ -44,9 +51,9 @@ FORMATS: tuple[Format, ...] = (
         votable.write_tabledata,
         _OUTPUT + "votable-td",
     ),
-    Format(("text/csv;header=present", "text/csv"), ("csv",), "csv", text.write_csv),
+    Format(("text/csv;header=present", "text/csv"), ("csv",), "csv", text.write_csv, charset="utf-8"),
     Format(("text/csv;header=absent",), (), "csv", partial(text.write_csv, header=False)),
-    Format(("text/tab-separated-values",), ("tsv",), "tsv", text.write_tsv),
+    Format(("text/tab-separated-values",), ("tsv",), "tsv", text.write_tsv, charset="utf-8"),
 )
 
 DEFAULT = FORMATS[0]
@@ -59,7 +66,8 @@ def find_format(requested: str) -> tuple[Format, str]:
     """The format that `requested` names, and the Content-Type of an answer in it.
 
     A media type comes back as it was sent (DALI 1.1, section 3.4.3), completed by `header=present`
-    where that says more. Parameters that select no format, as charset, are not looked at.
+    and the charset where it is a bare type. Parameters that select no format, as charset, are not looked
+    at.
     Raises UsageError for a format that is not offered.
     """
     # A `+` that was not percent-encoded arrives as a blank.
@@ -67,11 +75,11 @@ def find_format(requested: str) -> tuple[Format, str]:
     by_name = {name: f for f in FORMATS for name in f.names}
     if wanted.lower() in by_name:
         found = by_name[wanted.lower()]
-        return found, found.media_types[0]
+        return found, found.content_type
     by_type = {_parsed(m): f for f in FORMATS for m in f.media_types}
     if _MEDIA_TYPE.fullmatch(wanted) and _parsed(wanted) in by_type:
         found = by_type[_parsed(wanted)]
-        return found, _completed(wanted, found.media_types[0])
+        return found, _completed(wanted, found.content_type)
     offered = ", ".join(name for f in FORMATS for name in (*f.names, *f.media_types))
     raise UsageError(f"RESPONSEFORMAT={requested!r} is not offered; known are {offered}")
 

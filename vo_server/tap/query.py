@@ -7,7 +7,7 @@ from vo_server import dali
 from vo_server.adql import ADQLError, Translation, translate
 from vo_server.cancellation import Cancellation
 from vo_server.db import Database
-from vo_server.errors import UsageError
+from vo_server.errors import CatalogueChangedError, UsageError
 from vo_server.results.result import Info, NoRows, Result, RowStream
 from vo_server.settings import Settings
 from vo_server.tap.request import TapRequest
@@ -22,8 +22,19 @@ def run(
 
     One row more than MAXREC is asked for, to know whether the result is cut. With MAXREC=0 the query
     is checked but not run. The caller closes the result. Raises UsageError for wrong ADQL and what
-    `Database.stream` raises.
+    `Database.stream` raises. An ingest may have changed the tables since the catalogue was read: then
+    the query is translated once more.
     """
+    try:
+        return _started(request, database, settings, request_url, cancellation)
+    except CatalogueChangedError:
+        database.forget_catalogue()
+        return _started(request, database, settings, request_url, cancellation)
+
+
+def _started(
+    request: TapRequest, database: Database, settings: Settings, request_url: str, cancellation: Cancellation
+) -> Result:
     try:
         translation = translate(request.query, database.catalogue(), limit=request.maxrec + 1)
     except ADQLError as error:
