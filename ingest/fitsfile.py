@@ -7,20 +7,21 @@ A file is read and decompressed once; a column is a view of its bytes. Every fau
 import gzip
 import io
 import math
+import os
 import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 from astropy import units
 from numpy.typing import NDArray
 
 from ingest.facts import ProductError
-from ingest.fitsheader import FitsError, Header, description, headers, number, text
+from ingest.fitsheader import FitsError, Header, description, headers, keyword, number, text, whole
 
 GZIP_MAGIC = b"\x1f\x8b"
 _TFORM = re.compile(r"\s*(\d*)([LXBIJKAEDCMPQ])")
@@ -38,6 +39,7 @@ _DTYPES = {
     "Q": ">i8",
 }
 _DESCRIPTORS = "PQ"
+_INTEGERS = "BIJK"
 _UNSIGNED_ZERO = {"I": 2**15, "J": 2**31, "K": 2**63}
 _IMAGE_DTYPES = {8: ">u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
 
@@ -45,7 +47,10 @@ _IMAGE_DTYPES = {8: ">u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f
 @lru_cache(maxsize=256)
 def unit_factor(unit: str, target: str) -> float:
     """How many `target` one `unit` is; raises ValueError if they do not convert."""
-    parsed = units.Unit(unit)
+    try:
+        parsed = units.Unit(unit)
+    except ValueError as error:
+        raise ValueError(f"unknown unit {unit!r}") from error
     try:
         return float(parsed.to(units.Unit(target)))
     except units.UnitConversionError as error:
@@ -66,6 +71,7 @@ class FitsColumn:
     offset: int
     scale: float
     zero: float
+    null: int | None
     description: str | None
 
     @property
@@ -77,6 +83,11 @@ class FitsColumn:
             return self.repeat
         pairs = 2 if self.code in _DESCRIPTORS else 1
         return self.repeat * pairs * np.dtype(_DTYPES[self.code]).itemsize
+
+    @property
+    def counts(self) -> bool:
+        """True if the values are whole numbers or logicals, also where missing ones make them floats."""
+        return self.code == "L" or (self.code in _INTEGERS and self.scale == 1.0 and self.zero.is_integer())
 
     @property
     def is_variable(self) -> bool:
@@ -106,12 +117,20 @@ class Hdu:
     @cached_property
     def rows(self) -> int:
         """NAXIS2 of a table."""
-        return int(self.header["NAXIS2"])
+        return self._count("NAXIS2")
 
     @cached_property
     def columns(self) -> tuple[FitsColumn, ...]:
-        """The columns of a table in the file's order."""
-        return tuple(self._parse_columns())
+        """The columns of a table in the file's order.
+
+        Raises ProductError if they are not described or not as wide as a row.
+        """
+        columns = tuple(self._parse_columns())
+        width, stated = sum(column.width for column in columns), self._count("NAXIS1")
+        if width != stated:
+            message = f"its columns are {width} bytes wide, but NAXIS1 is {stated}; write the table again"
+            raise ProductError(self.path, self.name, message)
+        return columns
 
     def column(self, name: str) -> FitsColumn | None:
         """Find the column called exactly so, else the first whose name differs in case only."""
@@ -122,19 +141,20 @@ class Hdu:
     def values(self, column: FitsColumn) -> NDArray[Any]:
         """Return the column as an array of shape (rows, *shape), native, scaled by TSCAL and TZERO.
 
-        Texts are stripped, logicals are bool, bits (up to 64) are integers whose first bit is the
-        highest, integers with the zero point of unsigned ones are unsigned.
+        Texts are stripped, logicals are bool, bits (up to 63) are integers whose first bit is the
+        highest, integers with the zero point of unsigned ones are unsigned. Integers and logicals of
+        which some are missing (TNULL, the byte 0) are float64 with NaN, exact up to 2^53.
         """
         raw = self._raw(column)
         if column.code == "A":
-            texts: NDArray[Any] = np.char.strip(np.char.decode(raw.reshape(self.rows), "ascii", "replace"))
-            return texts
-        if column.code == "L":
-            truth: NDArray[Any] = (raw == b"T").reshape(self.rows, *column.shape)
-            return truth
+            return _texts(raw.reshape(self.rows, *column.shape))
         if column.code == "X":
-            return _bits(raw.reshape(self.rows, -1), column.repeat)
-        return _scaled(raw.reshape(self.rows, *column.shape), column)
+            return _bits(raw.reshape(self.rows, column.width), column.repeat)
+        stored = raw.reshape(self.rows, *column.shape)
+        if column.code == "L":
+            return _with_missing(stored == b"T", stored == b"\0")
+        values = _scaled(stored, column)
+        return values if column.null is None else _with_missing(values, stored == column.null)
 
     def in_unit(self, name: str, unit: str) -> NDArray[np.float64] | None:
         """Return a numeric column in `unit` (which is also assumed if TUNIT is missing); None if absent.
@@ -164,23 +184,32 @@ class Hdu:
         return np.frombuffer(self.data, dtype, count=math.prod(shape)).reshape(shape)
 
     def _raw(self, column: FitsColumn) -> NDArray[Any]:
-        dtype = {"A": f"S{column.repeat or 1}", "X": ">u1"}.get(column.code) or _DTYPES[column.code]
+        length = column.repeat // math.prod(column.shape) if column.code == "A" else 0
+        dtype = {"A": f"S{length or 1}", "X": ">u1"}.get(column.code) or _DTYPES[column.code]
         width = column.width
         if not width or not self.rows:
             return np.zeros((self.rows, column.repeat if column.code != "A" else 1), dtype)
-        stride = int(self.header["NAXIS1"])
+        stride = self._count("NAXIS1")
         table = np.frombuffer(self.data, np.uint8, count=stride * self.rows).reshape(self.rows, stride)
         block = np.ascontiguousarray(table[:, column.offset : column.offset + width])
         return block.view(dtype)
 
+    def _count(self, name: str) -> int:
+        try:
+            return whole(self.header, name)
+        except ValueError as error:
+            message = f"{self.header.get(name)!r} is no whole number from 0; the table cannot be read"
+            raise ProductError(self.path, f"{self.name} {name}", message) from error
+
     def _parse_columns(self) -> Iterator[FitsColumn]:
         offset = 0
-        for i in range(1, int(self.header.get("TFIELDS", 0)) + 1):
+        for i in range(1, self._count("TFIELDS") + 1):
             form = text(self.header, f"TFORM{i}") or ""
             match = _TFORM.match(form)
             if match is None:
                 raise ProductError(self.path, f"{self.name} TFORM{i}", f"{form!r} is not a FITS table format")
             repeat = int(match[1]) if match[1] else 1
+            null = keyword(self.header, f"TNULL{i}") if match[2] in _INTEGERS else None
             column = FitsColumn(
                 number=i,
                 name=text(self.header, f"TTYPE{i}") or f"col{i}",
@@ -188,10 +217,11 @@ class Hdu:
                 code=match[2],
                 repeat=repeat,
                 unit=text(self.header, f"TUNIT{i}"),
-                shape=_shape(repeat, text(self.header, f"TDIM{i}")),
+                shape=_shape(match[2], repeat, text(self.header, f"TDIM{i}")),
                 offset=offset,
                 scale=_default(number(self.header, f"TSCAL{i}"), 1.0),
                 zero=_default(number(self.header, f"TZERO{i}"), 0.0),
+                null=null if isinstance(null, int) else None,
                 description=description(self.header, f"TTYPE{i}"),
             )
             yield column
@@ -211,14 +241,13 @@ class FitsFile:
         """Find the HDU of this number, or the first of this name (EXTNAME or HDUNAME, any case)."""
         if isinstance(hdu, int):
             return self.hdus[hdu] if 0 <= hdu < len(self.hdus) else None
-        named = (h for h in self.hdus if (text(h.header, "EXTNAME", "HDUNAME") or "").upper() == hdu.upper())
-        return next(named, None)
+        return next((h for h in self.hdus if _hdu_name(h.header) == hdu.upper()), None)
 
 
 def open_fits(path: Path) -> FitsFile:
     """Read a file, gzipped or not, whole. Raises ProductError if it is missing, damaged or not FITS."""
+    stat = _regular(path)
     try:
-        stat = path.stat()
         content = path.read_bytes()
     except OSError as error:
         raise ProductError(path, "", f"cannot be read: {error.strerror}") from error
@@ -234,16 +263,59 @@ def open_fits(path: Path) -> FitsFile:
 
 def open_cached(path: Path) -> FitsFile:
     """Open a file, or return it from memory if it is one of the last two of this process and unchanged."""
-    try:
-        stat = path.stat()
-    except OSError as error:
-        raise ProductError(path, "", f"cannot be read: {error.strerror}") from error
+    stat = _regular(path)
     return _cached(path, stat.st_size, stat.st_mtime_ns)
 
 
 @lru_cache(maxsize=2)
 def _cached(path: Path, _size: int, _mtime_ns: int) -> FitsFile:
     return open_fits(path)
+
+
+def _regular(path: Path) -> os.stat_result:
+    """Look at a file before it is opened: opening a named pipe would wait for its other end."""
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise ProductError(path, "", f"cannot be read: {error.strerror}") from error
+    if not path.is_file():
+        raise ProductError(path, "", "not a regular file; give a file with FITS in it")
+    return found
+
+
+def walk(path: Path) -> Iterator[Header]:
+    """Read the headers of a file one by one, without its data. Raises ProductError as `open_fits` does."""
+    _regular(path)
+    try:
+        with path.open("rb") as file:
+            zipped = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
+            file.seek(0)
+            stream = cast(BinaryIO, gzip.GzipFile(fileobj=file)) if zipped else file
+            for header, _, _ in headers(stream):
+                yield header
+    except FitsError as error:
+        raise ProductError(path, "", str(error)) from error
+    except (EOFError, OSError, zlib.error) as error:
+        raise ProductError(path, "", f"cannot be read ({error})") from error
+
+
+def has_hdu(path: Path, hdu: str | int) -> bool:
+    """Tell whether a FITS file holds an HDU of this name or number; its headers are remembered.
+
+    Raises ProductError as `open_fits` does.
+    """
+    stat = _regular(path)
+    names = _hdu_names(path, stat.st_size, stat.st_mtime_ns)
+    return 0 <= hdu < len(names) if isinstance(hdu, int) else hdu.upper() in names
+
+
+@lru_cache(maxsize=1024)
+def _hdu_names(path: Path, _size: int, _mtime_ns: int) -> tuple[str, ...]:
+    return tuple(_hdu_name(header) for header in walk(path))
+
+
+def _hdu_name(header: Header) -> str:
+    return (text(header, "EXTNAME", "HDUNAME") or "").upper()
 
 
 def _hdus(path: Path, content: bytes) -> Iterator[Hdu]:
@@ -263,21 +335,36 @@ def _default(value: float | None, default: float) -> float:
     return default if value is None else value
 
 
-def _shape(repeat: int, tdim: str | None) -> tuple[int, ...]:
-    """Return the numpy shape of one row; a TDIM that contradicts TFORM is ignored."""
+def _shape(code: str, repeat: int, tdim: str | None) -> tuple[int, ...]:
+    """Return the numpy shape of one row; a TDIM that contradicts TFORM is ignored.
+
+    The first axis of texts is their length (FITS 4.0 section 7.3.2).
+    """
     dims = tuple(int(n) for n in re.findall(r"\d+", tdim or ""))[::-1]
-    if len(dims) > 1 and math.prod(dims) == repeat:
-        return dims
-    return () if repeat == 1 else (repeat,)
+    if len(dims) > 1 and repeat and math.prod(dims) == repeat:
+        return dims[:-1] if code == "A" else dims
+    return () if repeat == 1 or code == "A" else (repeat,)
+
+
+def _texts(raw: NDArray[np.bytes_]) -> NDArray[Any]:
+    """Decode texts, which end at their first NUL (FITS 4.0 section 7.3.3.1)."""
+    cells = raw[..., None].view(np.uint8)
+    ended = np.where(np.logical_or.accumulate(cells == 0, axis=-1), np.uint8(0), cells)
+    texts: NDArray[Any] = np.char.strip(np.char.decode(ended.view(raw.dtype)[..., 0], "ascii", "replace"))
+    return texts
+
+
+def _with_missing(values: NDArray[Any], missing: NDArray[np.bool_]) -> NDArray[Any]:
+    return np.where(missing, np.nan, values.astype(np.float64)) if missing.any() else values
 
 
 def _bits(raw: NDArray[np.uint8], repeat: int) -> NDArray[Any]:
-    if repeat > 64:
+    if repeat > 63:
         return np.unpackbits(raw, axis=1)[:, :repeat].astype(np.bool_)
     padded = np.zeros((len(raw), 8), np.uint8)
     padded[:, 8 - raw.shape[1] :] = raw
     value = padded.view(">u8").reshape(len(raw)) >> np.uint64(-repeat % 8)
-    return value.astype(np.int64 if repeat < 64 else np.uint64)
+    return value.astype(np.int64)
 
 
 def _scaled(raw: NDArray[Any], column: FitsColumn) -> NDArray[Any]:

@@ -14,6 +14,10 @@ BLOCK = 2880
 _CARD = 80
 _COMMENTARY = ("COMMENT", "HISTORY", "")
 _END = b"END".ljust(_CARD)
+_BITPIX = (8, 16, 32, 64, -32, -64)
+_LARGEST = 2**60
+"""bytes; files cannot be as large, and offsets beyond 2^63 cannot be asked for"""
+
 _TEXT = re.compile(r" *'((?:[^']|'')*)' *(?:/(.*))?$")
 _INTEGER = re.compile(r"[+-]?\d+$")
 _GENERIC_COMMENT = re.compile(r"(label|name) (for|of) (field|column)\s*\d*", re.IGNORECASE)
@@ -119,7 +123,7 @@ def headers(stream: BinaryIO) -> Iterator[tuple[Header, int, int]]:
         header, begin = Header(cards), offset + (len(cards) // BLOCK + 1) * BLOCK
         try:
             size = data_size(header)
-        except (KeyError, TypeError, ValueError) as error:
+        except ValueError as error:
             raise FitsError(f"not readable as FITS: no valid {error} in the header of HDU {count}") from error
         yield header, begin, size
         offset, count = begin + -(-size // BLOCK) * BLOCK, count + 1
@@ -139,10 +143,27 @@ def _to_end(stream: BinaryIO, block: bytes, count: int) -> bytes:
 
 
 def data_size(header: Mapping[str, Any]) -> int:
-    """Return the bytes of data without padding (FITS 4.0, equations 1 and 2)."""
-    naxis = int(header["NAXIS"])
+    """Return the bytes of data without padding (FITS 4.0, equations 1 and 2).
+
+    Raises ValueError with the name of a keyword that is missing, no whole number or negative.
+    """
+    naxis = whole(header, "NAXIS")
     if not naxis:
         return 0
-    elements = math.prod(int(header[f"NAXIS{i}"]) for i in range(1, naxis + 1))
-    pixels = int(header.get("GCOUNT", 1)) * (int(header.get("PCOUNT", 0)) + elements)
-    return abs(int(header["BITPIX"])) // 8 * pixels
+    elements = math.prod(whole(header, f"NAXIS{i}") for i in range(1, naxis + 1))
+    pixels = whole(header, "GCOUNT", 1) * (whole(header, "PCOUNT", 0) + elements)
+    bits = as_number(header.get("BITPIX"))
+    if bits is None or bits not in _BITPIX:
+        raise ValueError("BITPIX")
+    size = int(abs(bits)) // 8 * pixels
+    if size > _LARGEST:
+        raise ValueError("NAXISn")
+    return size
+
+
+def whole(header: Mapping[str, Any], name: str, default: int | None = None) -> int:
+    """Return a keyword that counts something; raises ValueError with its name if it does not."""
+    value = as_number(header.get(name, default))
+    if value is None or value < 0 or value != int(value):
+        raise ValueError(name)
+    return int(value)

@@ -12,6 +12,9 @@ from ingest.facts import ProductError
 from ingest.fitsheader import number, text
 
 Floats: TypeAlias = NDArray[np.float64]
+_ROUNDING = 1e-4
+"""deg, more than single precision errs at 360"""
+
 Frame: TypeAlias = Callable[[Floats, Floats], tuple[Floats, Floats]]
 
 
@@ -33,6 +36,20 @@ def _normalised(ra: Floats) -> Floats:
 
 
 _FRAMES: dict[str, Frame] = {"ICRS": _icrs, "FK5": _fk5}
+
+
+def check_ra(path: Path, where: str, ra: Floats, beyond: float = _ROUNDING) -> None:
+    """Raise ProductError for a right ascension (deg) outside -180..360, naming the row of many.
+
+    Some instruments count from -180 to 180, and some let the events of a pointing near 0h run on
+    `beyond` 360.
+    """
+    outside = np.flatnonzero(~((ra >= -180 - beyond) & (ra <= 360 + beyond)))
+    if outside.size:
+        row = int(outside[0])
+        at = f" in row {row + 1}" if ra.size > 1 else ""
+        message = f"{ra[row]:g} deg{at} is impossible; right ascensions lie within 0..360"
+        raise ProductError(path, where, message)
 
 
 def frame(path: Path, where: str, header: Mapping[str, Any]) -> Frame:

@@ -24,13 +24,21 @@ from ingest.facts import (
     TimeReference,
     Value,
 )
-from ingest.fitsfile import FitsFile, Hdu, open_cached
+from ingest.fitsfile import FitsFile, Hdu, has_hdu, open_cached
 from ingest.fitsheader import number
 from ingest.frames import Frame, frame
 from ingest.hdus import locate
 from ingest.keywords import Keywords, modes
 from ingest.responses import read_responses
-from ingest.times import SECONDS_NAMES, first_date, has_reference, time_reference, to_tt, utc_mjd
+from ingest.times import (
+    SECONDS_NAMES,
+    check_span,
+    first_date,
+    has_reference,
+    time_reference,
+    to_tt,
+    utc_mjd,
+)
 from ingest.tmoc import time_moc
 
 _MOVING = ("fixed-az-el-transit", "none")
@@ -81,12 +89,32 @@ def _events_hdu(source: Source, file: FitsFile) -> Hdu:
     return hdu
 
 
-def _products(source: Source, file: FitsFile) -> dict[str, HduLocation]:
-    """Complete what the index says: GADF has the GTI beside the events; a bare file has all in it."""
+def _products(source: Source, file: FitsFile, problems: list[Problem]) -> dict[str, HduLocation]:
+    """Complete what the index says: GADF has the GTI beside the events; a bare file has all in it.
+
+    What the index names but is not in a FITS file is left out: an index must not publish other files.
+    """
     inside = locate(file)
     if not source.indexed:
         return {**inside, **source.products}
-    return {**{kind: at for kind, at in inside.items() if kind == "gti"}, **source.products}
+    listed = {**{kind: at for kind, at in inside.items() if kind == "gti"}, **source.products}
+    faults = {kind: _fault(at, file) for kind, at in listed.items() if kind != "events"}
+    for kind, fault in faults.items():
+        if fault is not None:
+            at, message = listed[kind], f"listed as {kind}, but {fault}: published without it"
+            problems.append(Problem(at.path, str(at.hdu), message, fatal=False))
+    return {kind: at for kind, at in listed.items() if faults.get(kind) is None}
+
+
+def _fault(location: HduLocation, file: FitsFile) -> str | None:
+    try:
+        if location.path == file.path:
+            found = file.find(location.hdu) is not None
+        else:
+            found = has_hdu(location.path, location.hdu)
+    except ProductError as error:
+        return error.message
+    return None if found else "the file has no such HDU"
 
 
 def _read(source: Source, options: ReadOptions) -> Facts:
@@ -94,8 +122,8 @@ def _read(source: Source, options: ReadOptions) -> Facts:
     events = _events_hdu(source, file)
     words = Keywords(file.path, events.name, events.header, source.obs_index)
     reference = time_reference(file.path, events.name, events.header)
-    products = _products(source, file)
-    problems: list[Problem] = []
+    problems = eventlist.problems(events)
+    products = _products(source, file, problems)
     good = _good_times(products, file, reference, problems)
     values = eventlist.measured(events, reference)
     sky = _sky(words, frame(file.path, events.name, events.header), problems)
@@ -163,9 +191,8 @@ def _sky(words: Keywords, to_icrs: Frame, problems: list[Problem]) -> dict[str, 
     obs_mode = words.text("OBS_MODE")
     tracking, scan = modes(obs_mode)
     if pointing is None and tracking not in _MOVING:
-        problems.append(
-            Problem(words.path, f"{words.where} RA_PNT", "no pointing: published without a position")
-        )
+        message = "no pointing: published without a position"
+        problems.append(Problem(words.path, f"{words.where} RA_PNT", message, fatal=False))
     return {
         "ra_pnt": pointing and pointing[0],
         "dec_pnt": pointing and pointing[1],
@@ -190,7 +217,8 @@ def _good_times(
     holder = file if location.path == file.path else open_cached(location.path)
     hdu = holder.find(location.hdu)
     if hdu is None or not hdu.is_table:
-        problems.append(Problem(location.path, str(location.hdu), "no such table of good time intervals"))
+        message = "not a table of good time intervals: published without it"
+        problems.append(Problem(location.path, str(location.hdu), message, fatal=False))
         del products["gti"]
         return None
     own = time_reference(hdu.path, hdu.name, hdu.header) if has_reference(hdu.header) else reference
@@ -202,7 +230,17 @@ def _good_times(
         row = int(bad[0])
         message = f"row {row + 1} is no interval: START {start[row]}, STOP {stop[row]}"
         raise ProductError(hdu.path, hdu.name, message)
+    for name, edges in (("START", start), ("STOP", stop)):
+        check_span(hdu.path, f"{hdu.name} column {name}", own, edges)
     return _GoodTimes(own, start, stop)
+
+
+def _length(good: _GoodTimes) -> float:
+    """Return the seconds in the union of the intervals: they may overlap."""
+    order = np.argsort(good.start)
+    start, stop = good.start[order], np.maximum.accumulate(good.stop[order])
+    before = np.concatenate([start[:1], stop[:-1]])
+    return float(np.sum(np.maximum(stop - np.maximum(start, before), 0))) * good.reference.unit
 
 
 def _times(
@@ -216,7 +254,7 @@ def _times(
     t_start, t_stop = utc_mjd(reference, np.array([tstart, tstop])).tolist()
     problems += filter(None, [words.date_problem(t_start)])
     ontime, livetime = words.number("ONTIME"), words.number("LIVETIME")
-    summed = float(np.sum(good.stop - good.start)) * good.reference.unit if good else None
+    summed = _length(good) if good else None
     gtis = None
     if good is not None:
         bounds = (utc_mjd(good.reference, edge).tolist() for edge in (good.start, good.stop))
@@ -252,6 +290,8 @@ def _bounds(
             raise ProductError(words.path, f"{words.where} {name}", message)
         bounds.append(float(bound(values)) if stated is None else stated)
     tstart, tstop = bounds
+    for name, edge in (("TSTART", tstart), ("TSTOP", tstop)):
+        check_span(words.path, f"{words.where} {name}", reference, np.array([edge]))
     if tstop < tstart:
         raise ProductError(words.path, f"{words.where} TSTOP", f"{tstop} is before TSTART {tstart}")
     return tstart, tstop

@@ -74,7 +74,7 @@ def _texts(hdu: Hdu, name: str) -> list[str | None]:
     column = hdu.column(name)
     if column is None:
         return [None] * hdu.rows
-    return [str(value).strip() or None for value in hdu.values(column).tolist()]
+    return [None if value is None else str(value).strip() or None for value in _values(hdu, column)]
 
 
 def _obs_index(hdu: Hdu) -> ObsIndex:
@@ -87,16 +87,18 @@ def _obs_index(hdu: Hdu) -> ObsIndex:
 
 
 def _values(hdu: Hdu, column: FitsColumn) -> list[Value]:
-    return [_value(value) for value in hdu.values(column).tolist()]
+    return [_value(value, column.counts) for value in hdu.values(column).tolist()]
 
 
-def _value(value: Any) -> Value:
+def _value(value: Any, counts: bool) -> Value:
     if isinstance(value, list):
-        return tuple(_scalar(item) for item in value)
-    return _scalar(value)
+        return tuple(_scalar(item, counts) for item in value)
+    return _scalar(value, counts)
 
 
-def _scalar(value: Any) -> Scalar:
+def _scalar(value: Any, counts: bool) -> Scalar:
     if isinstance(value, float) and not math.isfinite(value):
         return None
+    if isinstance(value, float) and counts:
+        return int(value)
     return value if isinstance(value, bool | int | float) else str(value).strip() or None

@@ -14,7 +14,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.facts import ProductError, Resolution
+from ingest.facts import Problem, ProductError, Resolution
 from ingest.fitsfile import Hdu
 from ingest.fitsheader import number, text
 
@@ -61,11 +61,17 @@ class Axis:
 
 
 def axis(hdu: Hdu, name: str) -> Axis:
-    """Read an axis (`energy`, `theta`, `rad`, `migra`). Raises ProductError if its columns are missing."""
+    """Read an axis (`energy`, `theta`, `rad`, `migra`).
+
+    Raises ProductError if its columns are missing or offsets lie outside 0..180 deg.
+    """
     prefixes, unit = _AXIS_COLUMNS[name]
     for prefix in prefixes:
         low, high = hdu.in_unit(f"{prefix}_LO", unit), hdu.in_unit(f"{prefix}_HI", unit)
         if low is not None and high is not None and low.size and low.size == high.size:
+            if name == "theta" and not np.all((low >= 0) & (low <= high) & (high <= 180)):
+                message = "offsets lie within 0..180 deg, low before high: this response is ignored"
+                raise ProductError(hdu.path, f"{hdu.name} column {prefix}_HI", message)
             return Axis(low.reshape(-1), high.reshape(-1))
     raise ProductError(hdu.path, hdu.name, f"no columns {prefixes[0]}_LO and {prefixes[0]}_HI of one length")
 
@@ -80,6 +86,9 @@ def cube(hdu: Hdu, column: str, axes: Sequence[str], unit: str | None = None) ->
     if found is None:
         raise ProductError(hdu.path, hdu.name, f"no column {column}")
     raw = hdu.values(found) if unit is None else hdu.in_unit(column, unit)
+    if found.code not in "BIJKED":
+        message = f"TFORM {found.format} holds no numbers; use a D or E column"
+        raise ProductError(hdu.path, f"{hdu.name} column {column}", message)
     lengths = {name: len(axis(hdu, name)) for name in axes}
     order = _declared_order(text(hdu.header, f"CREF{found.number}"), axes)
     if raw is None or raw.size != math.prod(lengths.values()):
@@ -248,21 +257,35 @@ def rad_max(hdu: Hdu, energy: float, offset: float) -> Resolution | None:
     return found and Resolution(round(found.value, 6), found.energy, found.offset)
 
 
-def energy_range(hdu: Hdu) -> tuple[float | None, float | None]:
+def energy_range(hdu: Hdu, problems: list[Problem]) -> tuple[float, float]:
     """Return the usable energies of AEFF_2D in eV.
 
     LO_THRES and HI_THRES (TeV) where given, each by itself; else the bins with an area at any
-    offset; else the whole axis.
+    offset; else the whole axis. Thresholds that cannot be are added to `problems` and ignored.
     """
     energies = axis(hdu, "energy")
     positive = np.any(cube(hdu, "EFFAREA", ("energy", "theta")) > 0, axis=1)
     used = positive if positive.any() else np.ones(len(energies), np.bool_)
     bounds = float(energies.low[used].min()), float(energies.high[used].max())
-    thresholds = number(hdu.header, "LO_THRES"), number(hdu.header, "HI_THRES")
-    low, high = (t if t and t > 0 else b for t, b in zip(thresholds, bounds, strict=True))
+    stated = {name: number(hdu.header, name) for name in ("LO_THRES", "HI_THRES")}
+    thresholds = {name: value for name, value in stated.items() if value is not None}
+    ignored = {name: value for name, value in thresholds.items() if value <= 0}
+    low, high = (
+        thresholds[name] if name in thresholds and name not in ignored else bound
+        for name, bound in zip(stated, bounds, strict=True)
+    )
+    if low > high:
+        ignored, (low, high) = thresholds, bounds
+    if ignored:
+        told = ", ".join(f"{name} = {value:g}" for name, value in ignored.items())
+        message = f"{told} TeV cannot be, thresholds are above 0 and LO_THRES below HI_THRES: ignored"
+        problems.append(Problem(hdu.path, hdu.name, message, fatal=False))
     return low * EV_PER_TEV, high * EV_PER_TEV
 
 
-def largest_offset(hdu: Hdu) -> float:
-    """Return the upper end of the offset axis in deg, without the noise of single precision."""
-    return round(float(axis(hdu, "theta").high.max()), 6)
+def field_of_view(hdu: Hdu) -> float | None:
+    """Return the diameter in deg, twice the largest offset; None if offset 0 is the only one.
+
+    Rounded to the noise of single precision.
+    """
+    return round(2 * float(axis(hdu, "theta").high.max()), 6) or None

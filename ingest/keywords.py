@@ -14,7 +14,7 @@ from astropy.coordinates import Angle
 from ingest.facts import Problem, ProductError, Scalar, Value
 from ingest.fitsfile import unit_factor
 from ingest.fitsheader import Header, as_number, keyword
-from ingest.frames import Frame
+from ingest.frames import Frame, check_ra
 from ingest.times import utc_timestamp
 
 _MJD_EPOCH = datetime(1858, 11, 17)
@@ -97,6 +97,7 @@ class Keywords:
         if self.value(ra_name) is None or self.value(dec_name) is None:
             return None
         ra, dec = (self._coordinate(name) for name in (ra_name, dec_name))
+        check_ra(self.path, f"{self.where} {ra_name}", np.array([ra]))
         if abs(dec) > 90:
             message = f"{dec:g} deg is impossible; declinations lie within -90..90"
             raise ProductError(self.path, f"{self.where} {dec_name}", message)
@@ -164,7 +165,7 @@ class Keywords:
             return None
         started = (_MJD_EPOCH + timedelta(days=t_start)).isoformat(timespec="seconds")
         message = f"says {stamp}, but TSTART and its reference say {started} UTC, which is what is published"
-        return Problem(self.path, f"{self.where} DATE-OBS", message)
+        return Problem(self.path, f"{self.where} DATE-OBS", message, fatal=False)
 
     def _coordinate(self, name: str) -> float:
         found = self.number(name)

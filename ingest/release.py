@@ -1,16 +1,13 @@
 """Finding what is to be read: the datasets that index tables list, or bare event lists."""
 
-import gzip
 import os
-import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO, cast
 
 from ingest.facts import HduLocation, Problem, ProductError, Release, Source
-from ingest.fitsfile import GZIP_MAGIC
-from ingest.fitsheader import FitsError, headers, text
+from ingest.fitsfile import open_fits, walk
+from ingest.fitsheader import text
 from ingest.hdus import hdu_type
 from ingest.indextables import INDEX_NAME, OBS_INDEX_NAME, HduEntry, IndexFile, ObsIndex, read_index
 
@@ -21,7 +18,7 @@ def find_release(path: Path) -> Release:
     """Find the datasets at `path`: a directory (with all below it), an index file, or an event list.
 
     Index tables decide if there are any; without them each FITS file is an event list with its
-    response functions. Of two datasets with one identifier the first by path is taken. What the
+    response functions. Of datasets with one identifier the first whole one by path is taken. What the
     index lists but is not there, damaged indexes and duplicates are problems of the release.
     Raises ProductError if there is nothing at `path`.
     """
@@ -130,10 +127,9 @@ def _with_obs_index(source: Source, obs_indexes: Iterable[ObsIndex]) -> Source:
 def _bare(path: Path, obs_indexes: list[ObsIndex], problems: list[Problem]) -> Iterator[Source]:
     """Yield the event list of a file; one that cannot be opened stays a source: `read` says why."""
     try:
-        with _stream(path) as stream:
-            walk = enumerate(headers(stream))
-            found = next(((i, header) for i, (header, *_) in walk if hdu_type(header) == "events"), None)
-    except (OSError, EOFError, zlib.error, FitsError):
+        headers = enumerate(walk(path))
+        found = next(((i, header) for i, header in headers if hdu_type(header) == "events"), None)
+    except ProductError:
         yield Source({"events": HduLocation(path, "EVENTS")})
         return
     if found is None:
@@ -147,15 +143,11 @@ def _bare(path: Path, obs_indexes: list[ObsIndex], problems: list[Problem]) -> I
     yield _with_obs_index(source, obs_indexes)
 
 
-def _stream(path: Path) -> BinaryIO:
-    """Open a file for reading to the header of the events only."""
-    with path.open("rb") as file:
-        zipped = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
-    return cast(BinaryIO, gzip.open(path)) if zipped else path.open("rb")
-
-
 def _unique(sources: Iterable[Source], problems: list[Problem]) -> list[Source]:
-    """Keep the first of each identifier; the same event list listed by two indexes is no duplicate."""
+    """Keep the first of each identifier whose file is whole.
+
+    The same event list listed by two indexes is no duplicate.
+    """
     kept: dict[str, Source] = {}
     unnamed = []
     for source in sources:
@@ -163,10 +155,24 @@ def _unique(sources: Iterable[Source], problems: list[Problem]) -> list[Source]:
             unnamed.append(source)
             continue
         first = kept.setdefault(source.local_id, source)
-        if first.path != source.path:
+        if first.path == source.path:
+            continue
+        damage = _damage(first.path)
+        if damage is not None:
+            problems.append(damage)
+            kept[source.local_id] = source
+        else:
             ours, theirs = first.products["events"], source.products["events"]
             problems.append(_duplicate(f"dataset {source.local_id}", ours, theirs))
     return [*kept.values(), *unnamed]
+
+
+def _damage(path: Path) -> Problem | None:
+    try:
+        open_fits(path)
+    except ProductError as error:
+        return error.problem
+    return None
 
 
 def _duplicate(what: str, kept: HduLocation, other: HduLocation) -> Problem:

@@ -3,10 +3,11 @@
 Archives share one file of response functions among many event lists: its numbers are kept per process.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from ingest import irf, irfmaps
 from ingest.facts import HduLocation, Problem, ProductError, ReadOptions, Region, Resolution
@@ -15,6 +16,10 @@ from ingest.fitsheader import number
 
 _READ = ("rad_max", "aeff", "edisp", "psf")
 """Types that are opened, the one to believe first; backgrounds say nothing that is published."""
+
+
+_CONTRADICTIONS = (ArithmeticError, LookupError, TypeError, ValueError)
+"""What headers and arrays that contradict each other in unforeseen ways raise (also WcsError)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,21 +40,27 @@ _Reader: TypeAlias = Callable[[FitsFile, Hdu, ReadOptions], Responses]
 
 
 def _table_aeff(_: FitsFile, hdu: Hdu, options: ReadOptions) -> Responses:
-    low, high = irf.energy_range(hdu)
+    problems: list[Problem] = []
+    low, high = irf.energy_range(hdu, problems)
     cut = number(hdu.header, "RAD_MAX")
     at = options.reference_energy * irf.EV_PER_TEV, options.reference_offset
-    constant = Resolution(cut, *at) if cut else None
-    return Responses(energy_min=low, energy_max=high, fov=2 * irf.largest_offset(hdu), rad_max=constant)
+    return Responses(
+        energy_min=low,
+        energy_max=high,
+        fov=irf.field_of_view(hdu),
+        rad_max=Resolution(cut, *at) if cut else None,
+        problems=tuple(problems),
+    )
 
 
 def _table_edisp(_: FitsFile, hdu: Hdu, options: ReadOptions) -> Responses:
     found = irf.energy_resolving_power(hdu, options.reference_energy, options.reference_offset)
-    return Responses(edisp=found, fov=2 * irf.largest_offset(hdu))
+    return Responses(edisp=found, fov=irf.field_of_view(hdu))
 
 
 def _table_psf(_: FitsFile, hdu: Hdu, options: ReadOptions) -> Responses:
     found = irf.psf_resolution(hdu, options.reference_energy, options.reference_offset)
-    return Responses(psf=found, fov=2 * irf.largest_offset(hdu))
+    return Responses(psf=found, fov=irf.field_of_view(hdu))
 
 
 def _table_rad_max(_: FitsFile, hdu: Hdu, options: ReadOptions) -> Responses:
@@ -96,13 +107,21 @@ def read_responses(products: Mapping[str, HduLocation], events: FitsFile, option
         try:
             result = _merge(result, _values(kind, products[kind], events, options))
         except ProductError as error:
-            result = replace(result, problems=(*result.problems, error.problem))
+            problem = replace(error.problem, fatal=False)
+        except _CONTRADICTIONS as error:
+            why = " ".join(f"{type(error).__name__}: {error}".split())
+            message = f"cannot be understood as {kind} ({why}): ignored"
+            problem = Problem(products[kind].path, str(products[kind].hdu), message, fatal=False)
+        else:
+            continue
+        result = replace(result, problems=(*result.problems, problem))
     return result
 
 
 def _merge(first: Responses, second: Responses) -> Responses:
     unknown = [f.name for f in fields(Responses) if getattr(first, f.name) is None]
-    return replace(first, **{name: getattr(second, name) for name in unknown})
+    problems = (*first.problems, *second.problems)
+    return replace(first, **{name: getattr(second, name) for name in unknown}, problems=problems)
 
 
 def _values(kind: str, location: HduLocation, events: FitsFile, options: ReadOptions) -> Responses:
@@ -128,4 +147,12 @@ def _read(kind: str, file: FitsFile, location: HduLocation, options: ReadOptions
     reader = _READERS.get((kind, hdu.is_table))
     if reader is None:
         raise ProductError(file.path, hdu.name, f"{kind} as an image is not known")
-    return reader(file, hdu, options)
+    return _possible(reader(file, hdu, options))
+
+
+def _possible(found: Responses) -> Responses:
+    """Forget energies and resolutions that are not positive and finite, such as those of an axis from 0."""
+    values = {name: getattr(found, name) for name in ("energy_min", "energy_max", "psf", "edisp", "rad_max")}
+    numbers = {k: v.value if isinstance(v, Resolution) else v for k, v in values.items() if v is not None}
+    unknown: dict[str, Any] = {k: None for k, v in numbers.items() if not 0 < v < math.inf}
+    return replace(found, **unknown)

@@ -26,6 +26,7 @@ DAY = 86400.0
 AU_LIGHT_SECONDS = 499.004783836
 """Light time of one astronomical unit (IAU 2012 resolution B2 and the speed of light)."""
 
+_LAST_DAY = 100_000
 _GPS_MINUS_TAI = -19.0
 _NODES = 0.01
 _UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "sec": 1.0, "min": 60.0, "h": 3600.0, "d": DAY, "day": DAY}
@@ -76,9 +77,12 @@ def time_reference(path: Path, where: str, header: Mapping[str, Any]) -> TimeRef
     """Read MJDREFI, MJDREFF (or MJDREF), TIMESYS, TIMEUNIT and TIMEREF.
 
     TIMEUNIT defaults to s and TIMEREF to LOCAL (GADF). Raises ProductError if one of the others is
-    missing or says nothing that is known.
+    missing or says nothing that is known, or the reference lies outside the years 1858 to 2132.
     """
     whole, fraction = _mjdref(path, where, header)
+    if not 0 <= whole + fraction <= _LAST_DAY:
+        message = f"{whole + fraction:g} is impossible; MJD 0 to {_LAST_DAY} are the years 1858 to 2132"
+        raise ProductError(path, f"{where} MJDREFI", message)
     scale = (text(header, "TIMESYS") or "").upper()
     scale = re.sub(r"\(.*\)$", "", scale).strip()
     scale = _SYNONYMS.get(scale, scale)
@@ -94,6 +98,19 @@ def time_reference(path: Path, where: str, header: Mapping[str, Any]) -> TimeRef
         raise ProductError(path, f"{where} TIMEUNIT", f"unknown time unit {unit!r}; GADF wants 's'")
     timeref = (text(header, "TIMEREF") or "LOCAL").upper()
     return TimeReference(whole, fraction, scale, timeref, _UNITS[unit.lower()])
+
+
+def check_span(path: Path, where: str, reference: TimeReference, elapsed: Floats) -> None:
+    """Raise ProductError if a time (in the file's unit since the reference) lies outside 1858 to 2132."""
+    mjd = reference.mjdrefi + reference.mjdreff + elapsed * (reference.unit / DAY)
+    outside = np.flatnonzero(~((mjd >= 0) & (mjd <= _LAST_DAY)))
+    if outside.size:
+        first = outside[0]
+        message = (
+            f"{elapsed[first]:g} after the reference is MJD {mjd[first]:g}, which is impossible;"
+            f" MJD 0 to {_LAST_DAY} are the years 1858 to 2132"
+        )
+        raise ProductError(path, where, message)
 
 
 def has_reference(header: Mapping[str, Any]) -> bool:

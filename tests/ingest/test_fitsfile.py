@@ -1,3 +1,5 @@
+import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -6,7 +8,7 @@ import pytest
 from astropy.io import fits
 
 from ingest.facts import ProductError
-from ingest.fitsfile import FitsFile, Hdu, open_cached, open_fits, unit_factor
+from ingest.fitsfile import FitsFile, Hdu, has_hdu, open_cached, open_fits, unit_factor
 
 
 def table(path: Path, *columns: fits.Column, **header: Any) -> Hdu:
@@ -47,7 +49,7 @@ def test_scaled_and_unsigned_columns(tmp_path: Path) -> None:
     assert values(hdu, "U8") == [0, 2**64 - 1]
 
 
-@pytest.mark.parametrize("count", [3, 8, 9, 32])
+@pytest.mark.parametrize("count", [3, 8, 9, 32, 63])
 def test_bits_are_integers_with_the_first_bit_highest(tmp_path: Path, count: int) -> None:
     bits = np.zeros((2, count), dtype=bool)
     bits[0, 0] = bits[1, -1] = True
@@ -106,3 +108,67 @@ def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
     path.unlink()
     table(tmp_path, *(fits.Column(name, "400D", array=np.ones((1, 400))) for name in "BC"))
     assert (names(first), names(open_cached(path))) == (["A"], ["B", "C"])
+
+
+def test_missing_integers_and_logicals_are_not_a_number(tmp_path: Path) -> None:
+    hdu = table(
+        tmp_path,
+        fits.Column("I", "J", null=-1, array=np.array([5, -1])),
+        fits.Column("U", "I", bzero=2**15, null=0, array=np.array([2**15, 2**15 + 1], dtype=np.uint16)),
+        fits.Column("NONE", "J", null=-1, array=np.array([5, 6])),
+        fits.Column("TRUTH", "L", array=np.array([True, False])),
+    )
+    assert values(hdu, "TRUTH") == [True, False]
+    hdu.header["TNULL2"] = 0
+    content = bytearray(hdu.data)
+    content[hdu.columns[3].offset] = 0
+    missing = Hdu(hdu.path, hdu.number, hdu.header, memoryview(bytes(content)))
+    assert (values(missing, "I")[0], math.isnan(values(missing, "I")[1])) == (5.0, True)
+    assert (math.isnan(values(missing, "U")[0]), values(missing, "U")[1]) == (True, 2**15 + 1)
+    assert values(missing, "NONE") == [5, 6]
+    assert (math.isnan(values(missing, "TRUTH")[0]), values(missing, "TRUTH")[1]) == (True, 0.0)
+
+
+def test_texts_end_at_their_first_nul(tmp_path: Path) -> None:
+    hdu = table(
+        tmp_path,
+        fits.Column("TEXT", "6A", array=np.array([b"ab\0cd ", b"gamma "])),
+        fits.Column("LIST", "6A", array=np.array([b"ab\0c\0x", b"de f  "])),
+    )
+    hdu.header["TDIM2"] = "(3,2)"
+    assert values(hdu, "TEXT") == ["ab", "gamma"]
+    assert values(hdu, "LIST") == [["ab", "c"], ["de", "f"]]
+
+
+def test_empty_tables_have_empty_columns_of_all_kinds(tmp_path: Path) -> None:
+    one = {"12X": np.ones((1, 12), bool), "5A": ["x"], "L": [True], "3E": np.ones((1, 3)), "J": [1]}
+    hdu = table(tmp_path, *(fits.Column(f"C{form}", form, array=array) for form, array in one.items()))
+    hdu.header["NAXIS2"] = 0
+    assert [hdu.values(column).shape for column in hdu.columns] == [(0,), (0,), (0,), (0, 3), (0,)]
+
+
+@pytest.mark.parametrize(
+    ("header", "message"),
+    [
+        ({"NAXIS1": 7}, "T: its columns are 8 bytes wide, but NAXIS1 is 7; write the table again"),
+        ({"NAXIS1": 9}, "T: its columns are 8 bytes wide, but NAXIS1 is 9; write the table again"),
+        ({"TFIELDS": "many"}, "T TFIELDS: 'many' is no whole number from 0; the table cannot be read"),
+    ],
+)
+def test_tables_that_are_not_as_described(tmp_path: Path, header: dict[str, Any], message: str) -> None:
+    hdu = table(tmp_path, fits.Column("A", "D", array=[1.0]))
+    hdu.header.update(header)
+    with pytest.raises(ProductError, match=message):
+        hdu.column("A")
+
+
+def test_named_pipes_are_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x.fits")
+    for read in (open_fits, open_cached, lambda path: has_hdu(path, "EVENTS")):
+        with pytest.raises(ProductError, match="not a regular file"):
+            read(tmp_path / "x.fits")
+
+
+def test_hdus_are_found_by_their_headers(tmp_path: Path) -> None:
+    path = table(tmp_path, fits.Column("A", "D", array=[1.0])).path
+    assert [has_hdu(path, hdu) for hdu in ("t", "T", "X", 0, 1, 2)] == [True, True, False, True, True, False]

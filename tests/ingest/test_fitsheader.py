@@ -88,6 +88,27 @@ def test_walking_finds_the_data_where_astropy_does() -> None:
     assert [-(-size // 2880) * 2880 for _, size in found] == [place["datSpan"] for place in places]
 
 
+@pytest.mark.parametrize(
+    ("card", "named"),
+    [
+        ("NAXIS1  = -6000000", "NAXIS1"),
+        ("NAXIS1  = 'wide'", "NAXIS1"),
+        ("NAXIS1  = 1.5", "NAXIS1"),
+        ("NAXIS1  = 1E999", "NAXIS1"),
+        ("NAXIS   = -1", "NAXIS"),
+        ("PCOUNT  = -1", "PCOUNT"),
+        ("GCOUNT  = -1", "GCOUNT"),
+        ("BITPIX  = 7", "BITPIX"),
+        ("NAXIS1  = 9999999999999999999999999", "NAXISn"),
+    ],
+)
+def test_sizes_that_cannot_be_are_refused_instead_of_walked_in_circles(card: str, named: str) -> None:
+    stated = {"BITPIX": "BITPIX  = 8", "NAXIS": "NAXIS   = 1", "NAXIS1": "NAXIS1  = 10"}
+    cards = ["SIMPLE  = T", *({**stated, card[:8].strip(): card}).values(), "END"]
+    with pytest.raises(FitsError, match=f"no valid {named} in the header of HDU 0"):
+        list(headers(io.BytesIO("".join(c.ljust(80) for c in cards).ljust(2880).encode())))
+
+
 def test_what_follows_the_last_extension_is_ignored() -> None:
     stream = io.BytesIO()
     fits.HDUList([fits.PrimaryHDU()]).writeto(stream)
@@ -102,7 +123,7 @@ def test_what_follows_the_last_extension_is_ignored() -> None:
         (b"SIMPLE  =                    T".ljust(100), "truncated in the header of HDU 0"),
         (
             b"SIMPLE  =                    T".ljust(80) + b"END".ljust(2800),
-            "no valid 'NAXIS' in the header of HDU 0",
+            "no valid NAXIS in the header of HDU 0",
         ),
     ],
 )

@@ -149,8 +149,8 @@ def test_fk5_positions_become_icrs(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("keyword", ["RADECSYS", "RADESYS"])
 def test_right_ascension_is_normalised(tmp_path: Path, keyword: str) -> None:
-    found = with_header(tmp_path, **{"RADECSYS": None, keyword: "ICRS", "RA_PNT": 361.5})
-    assert found.ra_pnt == 1.5
+    found = with_header(tmp_path, **{"RADECSYS": None, keyword: "ICRS", "RA_PNT": -1.5})
+    assert found.ra_pnt == 358.5
 
 
 def test_places_and_heights_as_texts_or_with_units_in_comments(tmp_path: Path) -> None:
@@ -180,6 +180,17 @@ def test_exposure_falls_back_to_the_sum_of_good_times(tmp_path: Path) -> None:
     assert found.gtis is not None
     assert np.ptp(np.array(found.gtis), axis=1) * 86400 == pytest.approx([100, 50.5], abs=1e-5)
     assert len(found.t_moc.ranges) == 2
+
+
+def test_time_in_two_good_times_is_exposed_once(tmp_path: Path) -> None:
+    gtis = [
+        (TSTART + 50, TSTART + 120),
+        (TSTART, TSTART + 100),
+        (TSTART + 10, TSTART + 20),
+        (TSTART + 200,) * 2,
+    ]
+    found = facts(tmp_path, gtis=gtis, header={"LIVETIME": None, "ONTIME": None})
+    assert found.exposure == 120.0
 
 
 def test_thousands_of_good_times(tmp_path: Path) -> None:
@@ -331,7 +342,7 @@ def test_dates_that_agree_are_no_problem(tmp_path: Path, header: dict[str, Any])
 
 def test_dates_that_contradict_the_times_are(tmp_path: Path) -> None:
     (problem,) = with_header(tmp_path, **{"DATE-OBS": "2005-03-26T02:56:42"}).problems
-    assert problem.where == "EVENTS DATE-OBS"
+    assert (problem.where, problem.fatal) == ("EVENTS DATE-OBS", False)
     assert "2004-03-26T02:56:42 UTC" in problem.message
 
 
@@ -423,3 +434,27 @@ def test_checksum(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"abc" * 100_000)
     assert file_checksum(path) == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("theta", "expected"),
+    [([(0.0, 0.0)], None), ([(0.0, 181.0)], None), ([(0.0, 180.0)], 360.0), ([(0.0, 1.5)], 3.0)],
+)
+def test_field_of_view(tmp_path: Path, theta: list[tuple[float, float]], expected: float | None) -> None:
+    found = facts(tmp_path, theta=theta)
+    assert found.fov == expected
+    beyond = theta[0][1] > 180
+    assert {p.where for p in found.problems} == (
+        {f"{name} column THETA_HI" for name in ("AEFF", "EDISP", "PSF")} if beyond else set()
+    )
+    assert not any(p.fatal for p in found.problems)
+
+
+def test_energies_from_zero_have_no_lower_bound(tmp_path: Path) -> None:
+    path = write_dl3(tmp_path / "run.fits")
+    with fits.open(path, mode="update") as hdus:
+        hdus["AEFF"].data["ENERG_LO"][0, 0] = 0
+        hdus["AEFF"].data["EFFAREA"][0, :, 0] = 1
+    found = read(find_release(path).sources[0])
+    assert found.energy_min is None
+    assert found.energy_max == pytest.approx(50e12, rel=0.3)

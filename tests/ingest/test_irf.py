@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from ingest import irf
-from ingest.facts import ProductError, Resolution
+from ingest.facts import Problem, ProductError, Resolution
 from ingest.fitsfile import Hdu, open_fits
 from tests.dl3files import MIGRA_SIGMA, Habits, psf_sigma, write_irfs
 
@@ -108,11 +108,30 @@ def test_empty_nodes_give_way_unless_most_depends_on_them(tmp_path: Path) -> Non
     ],
 )
 def test_energy_range(tmp_path: Path, header: dict[str, object], expected: tuple[float, float]) -> None:
-    low, high = irf.energy_range(hdu(tmp_path, "AEFF", Habits(aeff_header=header)))
+    low, high = irf.energy_range(hdu(tmp_path, "AEFF", Habits(aeff_header=header)), [])
     assert low == pytest.approx(expected[0] * 1e12, rel=0.3 if low != expected[0] * 1e12 else 0)
     assert high == pytest.approx(expected[1] * 1e12, rel=0.3)
     if header.get("LO_THRES"):
         assert low == expected[0] * 1e12
+
+
+@pytest.mark.parametrize(
+    ("header", "told"),
+    [
+        ({"LO_THRES": -1.0}, "LO_THRES = -1 TeV"),
+        ({"LO_THRES": 90.0, "HI_THRES": 2.0}, "LO_THRES = 90, HI_THRES = 2 TeV"),
+        ({"LO_THRES": 700.0}, "LO_THRES = 700 TeV"),
+    ],
+)
+def test_impossible_thresholds_are_ignored_and_told(
+    tmp_path: Path, header: dict[str, float], told: str
+) -> None:
+    problems: list[Problem] = []
+    low, high = irf.energy_range(hdu(tmp_path, "AEFF", Habits(aeff_header=header)), problems)
+    assert (low, high) == pytest.approx((0.1e12, 50e12), rel=0.3)
+    (problem,) = problems
+    assert problem.message.startswith(f"{told} cannot be, ")
+    assert not problem.fatal
 
 
 def test_the_declared_order_of_axes_is_followed(tmp_path: Path) -> None:

@@ -1,9 +1,11 @@
+import os
 from pathlib import Path
 
 import pytest
 from astropy.io import fits
 
 from ingest.facts import HduLocation, IndexColumn, ProductError
+from ingest.gadf import read
 from ingest.release import find_release
 from tests import dl3files
 from tests.dl3files import Habits, index_rows, write_hdu_index, write_irfs, write_table
@@ -142,6 +144,33 @@ def test_two_files_with_one_identifier(tmp_path: Path) -> None:
     assert problem.path == second
     assert problem.where == "EVENTS, dataset 20136"
     assert str(first) in problem.message
+
+
+def test_of_two_files_with_one_identifier_the_one_that_is_whole(tmp_path: Path) -> None:
+    first, second = write_dl3(tmp_path / "a.fits"), write_dl3(tmp_path / "b.fits")
+    first.write_bytes(first.read_bytes()[:-2880])
+    release = find_release(tmp_path)
+    assert [s.path for s in release.sources] == [second]
+    (problem,) = release.problems
+    assert problem.path == first
+    assert "truncated" in problem.message
+
+
+def test_a_named_pipe_is_kept_for_the_reader_to_refuse(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x.fits")
+    (source,) = find_release(tmp_path).sources
+    with pytest.raises(ProductError, match=r"x\.fits: not a regular file"):
+        read(source)
+
+
+def test_missing_identifiers_in_an_index_leave_the_others_whole(tmp_path: Path) -> None:
+    run = write_dl3(tmp_path / "run.fits")
+    rows = [*index_rows(1, "run.fits", ["events"]), *index_rows(-9, "gone.fits", ["events"])]
+    index = write_hdu_index(tmp_path / "hdu-index.fits", rows)
+    fits.setval(index, "TNULL3", value=-9, ext=1)
+    release = find_release(index)
+    assert [(s.path, s.obs_id) for s in release.sources] == [(run, "1")]
+    assert release.problems == ()
 
 
 def test_two_event_lists_for_one_observation_in_the_index(tmp_path: Path) -> None:
