@@ -1,11 +1,13 @@
 # The entry points of this repository. `make` alone lists them.
 VENV ?= .venv
-PORT ?= 8000
+PORT ?=
 DATA ?=
 COLLECTION ?=
 
 BIN := $(VENV)/bin
+ifneq ($(PORT),)
 export VO_SERVER_PORT := $(PORT)
+endif
 
 .PHONY: help install serve doctor test check unit bench docs lock clean
 

@@ -1,19 +1,25 @@
 """Working through many datasets over processes: results in order, one failure never stops the others."""
 
+import ctypes
 import multiprocessing
 import os
+import signal
+import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain, islice
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from ingest.facts import Facts, ProductError, ReadOptions, Source
 from ingest.gadf import read
 
 _AHEAD = 4
 """Jobs in hand per process: enough to keep all busy, few enough to keep results from piling up."""
+
+_PR_SET_PDEATHSIG: Final = 1
+"""Number of the option in prctl(2)."""
 
 
 class Job(Protocol):
@@ -48,7 +54,7 @@ def read_all(
 
 def map_ordered(
     function: Callable[[J], R], jobs: Iterable[J], processes: int | None = None
-) -> Iterator[tuple[J, R | ProductError]]:
+) -> Generator[tuple[J, R | ProductError], None, None]:
     """Yield each job and what `function` (of a module) makes of it, in the order of `jobs`.
 
     Runs in `processes` (default: one per processor), in this process for one of them or for a single
@@ -94,14 +100,32 @@ class _Pool:
 def _executor(workers: int) -> Executor:
     if workers == 1:
         return ThreadPoolExecutor(1)
-    return ProcessPoolExecutor(workers, multiprocessing.get_context("fork"))
+    return _processes(workers)
+
+
+def _processes(number: int) -> ProcessPoolExecutor:
+    fork = multiprocessing.get_context("fork")
+    return ProcessPoolExecutor(number, fork, initializer=_follow, initargs=(os.getpid(),))
+
+
+def _follow(parent: int) -> None:
+    """Let this process end with `parent`, however that ends; only Linux can do that.
+
+    It was forked with the parent's connection to the database, which would stay open, and locked, with it.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)
 
 
 def _settled(function: Callable[[J], R], job: J, future: Future[R]) -> tuple[J, R] | tuple[J, ProductError]:
     error = future.exception()
     if isinstance(error, BrokenExecutor):
         # The pool does not say whose process died, so each job that was in it is tried alone.
-        with ProcessPoolExecutor(1, multiprocessing.get_context("fork")) as alone:
+        with _processes(1) as alone:
             future = alone.submit(function, job)
             error = future.exception()
     if error is None:

@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -26,6 +28,9 @@ READER: Final = 1
 """Raise it when the reader learns to find more, so that unchanged files are read again."""
 
 COLLECTION_FILE: Final = "collection.toml"
+
+_COPIED = re.compile(r"line \d+, column ([^\s:]+)")
+"""How PostgreSQL says which column of a COPY it was reading."""
 
 
 @dataclass
@@ -127,8 +132,8 @@ def ingest_release(  # noqa: PLR0913  one argument for each thing that the opera
 ) -> Summary:
     """Bring the database up to date with the release at `path`.
 
-    `progress` is told (datasets done, datasets in all). Raises StoreError if the collection itself
-    cannot be stored; what is wrong with a dataset goes into the summary instead.
+    `progress` is told (datasets done, datasets in all), unchanged ones among them. Raises StoreError
+    if the collection itself cannot be stored; what is wrong with a dataset goes into the summary instead.
     """
     path = path.resolve()
     release = find_release(path)
@@ -139,16 +144,17 @@ def ingest_release(  # noqa: PLR0913  one argument for each thing that the opera
     warnings = [p for p in release.problems if not p.fatal]
     summary = Summary(collection.name, problems=faults, warnings=warnings, skipped=len(faults))
     prints = {id(source): _fingerprint(source, collection) for source in release.sources}
-    same = {k.fingerprint: k for k in known.values() if k.root == root}
+    same = {k.fingerprint: k for k in known.values() if path.is_relative_to(k.root)}
     changed = [s for s in release.sources if prints[id(s)] not in same]
     summary.unchanged = len(release.sources) - len(changed)
     present = {same[prints[id(s)]].local_id for s in release.sources if prints[id(s)] in same}
     writer = _Writer(store, known, root, summary, {i: Path(known[i].path) for i in present})
-    for done, (job, result) in enumerate(
-        map_ordered(_read, _jobs(changed, collection, events=store.collection.events), processes), 1
-    ):
-        writer.write(job.source, result, prints[id(job.source)])
-        progress(done, len(changed))
+    progress(summary.unchanged, len(release.sources))
+    jobs = _jobs(changed, collection, events=store.collection.events)
+    with closing(map_ordered(_read, jobs, processes)) as readings:
+        for done, (job, result) in enumerate(readings, summary.unchanged + 1):
+            writer.write(job.source, result, prints[id(job.source)])
+            progress(done, len(release.sources))
     if prune:
         for old in writer.vanished(whole=not faults):
             store.remove(old)
@@ -194,20 +200,23 @@ class _Writer:
         self, dataset: Dataset, result: Reading, fingerprint: str, extras: tuple[Column, ...]
     ) -> None:
         old = self._known.get(dataset.local_id)
+        root = self._root
+        if old is not None and Path(root).is_relative_to(old.root):
+            root = old.root  # a part of a release does not take its datasets away from the whole
         digest = _digest(dataset, result)
         if old is not None and (old.digest, old.obs_publisher_did) == (digest, dataset.obs_publisher_did):
-            self._store.touch(old, self._root, fingerprint)
+            self._store.touch(old, root, fingerprint)
             self._summary.unchanged += 1
             return
-        state = State(self._root, fingerprint, digest)
+        state = State(root, fingerprint, digest)
+        self._store.create()
         try:
             self._store.save(dataset, old, state, result.products, result.events, extras)
         except psycopg.Error as error:
             if self._store.broken:
                 raise
             source = result.facts.source
-            why = error.diag.message_primary or str(error)
-            self._skip(source, Problem(source.path, "", f"the database refuses it: {why}"))
+            self._skip(source, Problem(source.path, "", f"the database refuses it: {_reason(error)}"))
             return
         self._summary.events += 0 if result.events is None else len(result.events.time)
         if old is None:
@@ -226,18 +235,22 @@ class _Writer:
         return Problem(source.path, "", message)
 
     def vanished(self, *, whole: bool) -> list[Known]:
-        """The datasets that are no longer part of the release; to be asked at the end.
+        """The datasets that are to be pruned; to be asked at the end.
 
-        If the release could not be found as a `whole`, only a missing file, or one that holds another
-        dataset now, tells so.
+        Those whose file is gone, wherever they were ingested from, and those that the release lists no
+        longer. If it could not be found as a `whole`, only a file that holds another dataset now tells
+        the latter.
         """
         reused = {path.resolve() for path in self._seen.values()}
-        missing = (k for k in self._known.values() if k.root == self._root and k.local_id not in self._seen)
+        missing = (k for k in self._known.values() if k.local_id not in self._seen)
         return [
             old
             for old in missing
             if Path(old.path) not in self._skipped
-            and (whole or Path(old.path) in reused or not Path(old.path).exists())
+            and (
+                not Path(old.path).exists()
+                or (old.root == self._root and (whole or Path(old.path) in reused))
+            )
         ]
 
     def _skip(self, source: Source, problem: Problem) -> None:
@@ -257,6 +270,14 @@ def _repeated(dataset: Dataset, source: Source, seen: dict[str, Path]) -> Proble
         seen[dataset.local_id] = source.path
         return None
     return Problem(source.path, "OBS_ID", f"repeats the identifier {dataset.local_id} of {first}")
+
+
+def _reason(error: psycopg.Error) -> str:
+    """What PostgreSQL objects to, in one line, with the column if it says which."""
+    why = error.diag.message_primary or str(error)
+    copied = _COPIED.search(error.diag.context or "")
+    column = copied[1] if copied else error.diag.column_name
+    return f"column {column}: {why}" if column else why
 
 
 def _digest(dataset: Dataset, reading: Reading) -> str:

@@ -32,19 +32,34 @@ ON CONFLICT (name) DO UPDATE SET definition = EXCLUDED.definition, updated = EXC
 """
 KNOWN: Final = """
 SELECT d.local_id, d.obs_publisher_did, d.root, coalesce(p.path, ''),
-    CASE WHEN p.path IS NOT NULL AND h.obs_publisher_did IS NOT NULL THEN d.fingerprint ELSE '' END,
-    CASE WHEN p.path IS NOT NULL AND h.obs_publisher_did IS NOT NULL THEN d.digest ELSE '' END
+    CASE WHEN whole THEN d.fingerprint ELSE '' END, CASE WHEN whole THEN d.digest ELSE '' END
 FROM vo.dataset AS d
 LEFT JOIN ivoa.obscore_hea AS h ON h.obs_publisher_did = d.obs_publisher_did
 LEFT JOIN vo.product AS p ON p.obs_publisher_did = d.obs_publisher_did AND p.product = 'event-list'
+LEFT JOIN {obs_index} AS i ON i.obs_publisher_did = d.obs_publisher_did
+LEFT JOIN ({counts}) AS e ON e.obs_publisher_did = d.obs_publisher_did,
+LATERAL (SELECT p.path IS NOT NULL AND h.obs_publisher_did IS NOT NULL AND i.obs_publisher_did IS NOT NULL
+    AND (NOT {events} OR coalesce(e.n, 0) = coalesce(h.ev_xel, 0)) AS whole) AS w
 WHERE d.collection = %s
 """
 """A dataset that has lost rows is known without fingerprint, so that it is read and written again."""
+EVENT_COUNTS: Final = "SELECT obs_publisher_did, count(*) AS n FROM {} GROUP BY obs_publisher_did"
+NO_COUNTS: Final = "SELECT NULL::text AS obs_publisher_did, NULL::bigint AS n"
 DELETE_DATASET: Final = "DELETE FROM ivoa.obscore WHERE dataset = %s"
 SAVE_DATASET: Final = """
 INSERT INTO vo.dataset (obs_publisher_did, collection, local_id, root, fingerprint, digest, updated)
 VALUES (%s, %s, %s, %s, %s, %s, now() AT TIME ZONE 'UTC')
 """
+COLLECTION_SIZE: Final = """
+SELECT c.tap_schema, count(d.local_id)
+FROM vo.collection AS c LEFT JOIN vo.dataset AS d ON d.collection = c.name
+WHERE c.name = %s GROUP BY c.tap_schema
+"""
+COLLECTION_NAMES: Final = "SELECT name FROM vo.collection ORDER BY name"
+DELETE_DATASETS: Final = """
+DELETE FROM ivoa.obscore WHERE dataset IN (SELECT obs_publisher_did FROM vo.dataset WHERE collection = %s)
+"""
+DELETE_COLLECTION: Final = "DELETE FROM vo.collection WHERE name = %s"
 TOUCH_DATASET: Final = "UPDATE vo.dataset SET fingerprint = %s, root = %s WHERE obs_publisher_did = %s"
 SETTLE: Final = "UPDATE vo.collection SET updated = updated WHERE name = %s"
 """Changes nothing; its commit waits until all earlier ones are on disk."""
@@ -105,22 +120,36 @@ class Store:
     ) -> None:
         self._connection = connection
         self._announce = announce
-        if connection.execute(LOCK, [collection.name]).fetchone() != (True,):
-            raise StoreError(
-                f"collection {collection.name!r} is being ingested by another process; wait for that to end"
-            )
+        _lock(connection, collection.name)
         self.collection = self._with_known_extras(collection)
-        if self._outdated():
-            self._apply()
-        self._start_bulk()
+        self._stored = connection.execute(COLLECTION, [collection.name]).fetchone() is not None
+        if self._stored:
+            if self._outdated():
+                self._apply()
+            self._start_bulk()
         # Not to wait for the disk after each dataset: a crash loses whole datasets, which the next ingest
         # brings back, and never half of one.
         connection.execute("SET synchronous_commit TO off")
 
     def known(self) -> dict[str, Known]:
         """The datasets of the collection by their local identifiers."""
-        rows = self._connection.execute(KNOWN, [self.collection.name])
+        if not self._stored:
+            return {}
+        events = sql.Identifier(self.collection.schema, "events")
+        counts = sql.SQL(EVENT_COUNTS).format(events) if self.collection.events else sql.SQL(NO_COUNTS)
+        query = sql.SQL(KNOWN).format(
+            obs_index=sql.Identifier(self.collection.schema, "obs_index"),
+            counts=counts,
+            events=sql.Literal(self.collection.events),
+        )
+        rows = self._connection.execute(query, [self.collection.name])
         return {row[0]: Known(*row) for row in rows}
+
+    def create(self) -> None:
+        """Make the tables of a collection that is new; not before it has a dataset to publish."""
+        if not self._stored:
+            self._apply()
+            self._start_bulk()
 
     def tables(self) -> dict[str, Table]:
         """The tables that a dataset's rows go to."""
@@ -132,7 +161,10 @@ class Store:
         return self._connection.broken
 
     def extend(self, index_columns: tuple[Column, ...], events: Events | None) -> tuple[Column, ...]:
-        """Make room for the columns that a dataset adds; the published columns of its `others`."""
+        """Make room for the columns that a dataset adds; the published columns of its `others`.
+
+        A collection that is new gets them with its tables.
+        """
         found: tuple[Column, ...] = ()
         if events is not None:
             found = event_extras(
@@ -145,7 +177,8 @@ class Store:
         )
         if wanted != self.collection:
             self.collection = wanted
-            self._apply()
+            if self._stored:
+                self._apply()
         return found
 
     def save(  # noqa: PLR0913  what is written, and what it replaces
@@ -205,6 +238,13 @@ class Store:
 
     def finish(self) -> None:
         """Make what indexes are missing, bring the planner's statistics up to date, wait for the disk."""
+        if self._stored:
+            self._finish_tables()
+        self._connection.execute("SET synchronous_commit TO on")
+        self._connection.execute(SETTLE, [self.collection.name])
+        self._connection.execute(UNLOCK, [self.collection.name])
+
+    def _finish_tables(self) -> None:
         tables = [*self.tables().values()]
         if self.collection.events:
             tables.append(self._own("events"))
@@ -212,9 +252,6 @@ class Store:
             for statement in ddl.create_indexes(table):
                 self._connection.execute(statement.encode())
             self._connection.execute(f"ANALYZE {ddl.quoted(table)}".encode())
-        self._connection.execute("SET synchronous_commit TO on")
-        self._connection.execute(SETTLE, [self.collection.name])
-        self._connection.execute(UNLOCK, [self.collection.name])
 
     def _delete(self, did: str) -> None:
         if self.collection.events:
@@ -299,6 +336,7 @@ class Store:
                 SAVE_COLLECTION, [self.collection.name, self.collection.schema, definition]
             )
             self._announce(self._connection)
+        self._stored = True
 
     def _apply_table(self, table: Table) -> None:
         present = self._stored_columns(table)
@@ -320,6 +358,42 @@ class Store:
         if filled is None:
             for statement in ddl.drop_indexes(table):
                 self._connection.execute(statement.encode())
+
+
+def collection_size(connection: Connection, name: str) -> int:
+    """The number of datasets in a collection. Raises StoreError if there is no such collection."""
+    return _schema_and_size(connection, name)[1]
+
+
+def remove_collection(connection: Connection, name: str, announce: Callable[[Connection], None]) -> None:
+    """Delete a collection with all its rows and tables, in one transaction.
+
+    `announce` is called inside it, as by Store. Raises StoreError if there is no such collection, or while
+    it is being ingested.
+    """
+    _lock(connection, name)
+    try:
+        with connection.transaction():
+            schema, _ = _schema_and_size(connection, name)
+            connection.execute(DELETE_DATASETS, [name])
+            connection.execute(DELETE_COLLECTION, [name])
+            connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(schema)))
+            announce(connection)
+    finally:
+        connection.execute(UNLOCK, [name])
+
+
+def _schema_and_size(connection: Connection, name: str) -> tuple[str, int]:
+    row = connection.execute(COLLECTION_SIZE, [name]).fetchone()
+    if row is None:
+        names = ", ".join(known for (known,) in connection.execute(COLLECTION_NAMES)) or "none"
+        raise StoreError(f"there is no collection {name!r}; those that there are: {names}")
+    return row[0], row[1]
+
+
+def _lock(connection: Connection, name: str) -> None:
+    if connection.execute(LOCK, [name]).fetchone() != (True,):
+        raise StoreError(f"collection {name!r} is being ingested by another process; wait for that to end")
 
 
 def dataset_tables(collection: Collection) -> dict[str, Table]:

@@ -4,6 +4,7 @@ import json
 import math
 import re
 import tomllib
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import date, datetime
@@ -36,6 +37,9 @@ _RIGHTS = {"public", "secure", "proprietary"}
 EVENT_LIST: Final = "event-list"
 _PRODUCT_ROWS = (EVENT_LIST, "aeff", "edisp", "psf", "bkgrate", "rad_max")
 
+
+_PROSE = {"description", "attribution", "terms"}
+_LINE_BREAKS = str.maketrans("\t\n\r", "   ")
 
 KEYS: Final[Mapping[str, str]] = {
     "name": "Name of the release, published as obs_collection. Default: the directory's name.",
@@ -190,7 +194,17 @@ def collection_from(declared: Mapping[str, Any], directory: Path) -> Collection:
     values.setdefault("name", directory.name)
     values.setdefault("schema", _identifier(str(values["name"])))
     values.setdefault("title", values["name"])
+    for key, value in values.items():
+        _check_characters(key, value)
     return Collection(**values)
+
+
+def _check_characters(key: str, value: Any) -> None:
+    """Refuse what neither PostgreSQL nor XML can hold; lines may be broken in texts that are read only."""
+    for text in value if isinstance(value, tuple) else (value,):
+        shown = text.translate(_LINE_BREAKS) if isinstance(text, str) and key in _PROSE else text
+        if isinstance(shown, str) and any(unicodedata.category(c) in {"Cc", "Cs"} for c in shown):
+            raise CollectionError(f"{key} = {text!r}: text without control characters wanted")
 
 
 def _value(key: str, value: Any) -> Any:

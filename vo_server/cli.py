@@ -1,13 +1,16 @@
 """The command `vo-server`."""
 
 import contextlib
+import errno
 import json
 import logging
 import os
 import signal
+import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, Final
 
 import psycopg
@@ -20,13 +23,13 @@ import vo_server
 from ingest.facts import Problem
 from ingest.run import Summary, collection_of, dry_run, ingest_release
 from ingest.simulate import MAX_OBSERVATIONS, simulate_release
-from ingest.store import Connection, StoreError
+from ingest.store import Connection, StoreError, collection_size, remove_collection
 from schema.collection import Collection, CollectionError
 from vo_server import cluster, doctor, install
 from vo_server.app import create_app
 from vo_server.cluster import ClusterError
 from vo_server.install import InstallError
-from vo_server.settings import Settings, SettingsError, listing, load_settings
+from vo_server.settings import LAST_PORT, Settings, SettingsError, listing, load_settings
 
 DATA_PROBLEMS: Final = 1
 """Exit code: some datasets were skipped, or the doctor found something."""
@@ -69,10 +72,18 @@ out = Console(soft_wrap=True, highlight=False)
 err = Console(stderr=True, soft_wrap=True, highlight=False)
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM during an ingest; like Ctrl-C it makes psycopg cancel what it waits for."""
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    raise Terminated
+
+
 def main() -> None:
     """Run the command; expected errors become one line and exit code 2."""
     # So that SIGTERM, too, unwinds and stops the private cluster (uvicorn raises it again at its end).
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
         app()
     except EXPECTED as error:
@@ -112,10 +123,11 @@ def ingest(
 @app.command()
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(min=1, max=LAST_PORT, help="Port to listen on.")] = None,
 ) -> None:
     """Serve the published collections over HTTP until interrupted."""
     settings = load_settings(host=host, port=port)
+    _check_port(settings)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     with cluster.running(settings):
         install.require(settings)
@@ -138,6 +150,7 @@ def quickstart(
 ) -> None:
     """Make the database ready, ingest a release, serve it: what `make serve` does."""
     settings = load_settings()
+    _check_port(settings)
     sample = settings.data_dir / "sample"
     with cluster.running(settings):
         init()
@@ -146,7 +159,26 @@ def quickstart(
         # Datasets that had to be skipped do not keep the others offline.
         with contextlib.suppress(typer.Exit):
             ingest([data or sample], collection)
+        if data is not None:
+            _mention_sample(settings, sample, collection_of(data, collection, settings.authority))
         serve()
+
+
+@app.command()
+def remove(
+    collection: Annotated[str, typer.Argument(help="Name of the collection (obs_collection).")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Remove a collection from the database, with all its rows and tables; its files stay."""
+    settings = load_settings()
+    with cluster.running(settings):
+        install.require(settings)
+        with install.owner(settings) as connection:
+            size = collection_size(connection, collection)
+            if not yes:
+                typer.confirm(f"Remove the collection {collection} with {size} datasets?", abort=True)
+            remove_collection(connection, collection, _announcer(settings))
+    out.print(f"{collection}: {size} datasets removed", markup=False)
 
 
 @app.command("doctor")
@@ -200,23 +232,42 @@ def _existing(path: Path) -> Path:
 
 def _ingest(path: Path, collection: Collection, settings: Settings, prune: bool) -> bool:
     """Ingest one release; False if a dataset was skipped."""
-
-    def announce(connection: Connection) -> None:
-        install.grant(connection, settings)
-        install.publish(connection)
-
     install.require(settings)
-    with install.owner(settings) as connection, _progress(path) as bar:
+    with _progress(path) as bar, _interruptible(bar), install.owner(settings) as connection:
         summary = ingest_release(
             path,
             collection,
             connection,
-            announce,
+            _announcer(settings),
             processes=settings.ingest_processes,
             prune=prune,
             progress=bar,
         )
     return _tell(summary)
+
+
+def _announcer(settings: Settings) -> Callable[[Connection], None]:
+    """What is to be done when the tables of a collection have changed."""
+
+    def announce(connection: Connection) -> None:
+        install.grant(connection, settings)
+        install.publish(connection)
+
+    return announce
+
+
+def _mention_sample(settings: Settings, sample: Path, served: Collection) -> None:
+    """Say that the simulated sample of an earlier start is published beside the release."""
+    if not sample.exists():
+        return
+    name = collection_of(sample, None, settings.authority).name
+    with install.owner(settings) as connection:
+        published = {c.name for c in install.read_collections(connection)}
+    if name in published - {served.name}:
+        out.print(
+            f"The simulated sample is still published, too; `vo-server remove {name}` removes it.",
+            markup=False,
+        )
 
 
 def _tell(summary: Summary) -> bool:
@@ -246,13 +297,16 @@ def _show_rows(path: Path, collection: Collection, settings: Settings) -> bool:
 
 
 class _Bar:
-    """Turns (done, in all) into a progress bar."""
+    """Turns (done, in all) into a progress bar, and remembers them."""
 
     def __init__(self, progress: Progress, path: Path) -> None:
+        self.done = 0
+        self.total = 0
         self._progress = progress
         self._task = progress.add_task(f"reading {path.name or path}", total=None)
 
     def __call__(self, done: int, total: int) -> None:
+        self.done, self.total = done, total
         self._progress.update(self._task, completed=done, total=total)
 
 
@@ -261,6 +315,34 @@ def _progress(path: Path) -> Iterator[_Bar]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
         yield _Bar(progress, path)
+
+
+@contextlib.contextmanager
+def _interruptible(bar: _Bar) -> Iterator[None]:
+    """SIGINT and SIGTERM end the command with a line on how far it came, and the shell's exit codes."""
+    before = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+    except KeyboardInterrupt as interruption:
+        number = signal.SIGTERM if isinstance(interruption, Terminated) else signal.SIGINT
+        err.print(
+            f"interrupted; {bar.done} of {bar.total} datasets are in, the rest follows with the next ingest"
+        )
+        raise SystemExit(128 + number) from interruption
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _check_port(settings: Settings) -> None:
+    """Raise OSError if the server could not listen on its port."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        socket.create_server((settings.host, settings.port), family=family).close()
+    except OSError as error:
+        where = f"port {settings.port} of {settings.host}"
+        if error.errno == errno.EADDRINUSE:
+            raise OSError(f"{where} is in use; `--port` or, with make, PORT=... chooses another") from error
+        raise OSError(f"{where} cannot be listened on: {error.strerror}") from error
 
 
 def _greet(settings: Settings) -> None:

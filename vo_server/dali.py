@@ -76,7 +76,7 @@ def response_format(parameters: Parameters) -> tuple[Format, str]:
     """Format and Content-Type of the answer: RESPONSEFORMAT, else the FORMAT of TAP 1.0 clients."""
     requested = parameters.one("RESPONSEFORMAT") or parameters.one("FORMAT")
     if requested is None:
-        return DEFAULT, DEFAULT.media_types[0]
+        return DEFAULT, DEFAULT.content_type
     return find_format(requested)
 
 
@@ -102,7 +102,7 @@ def public_request_url(request: Request, settings: Settings) -> str:
 
 def render_error(message: str, status_code: int, headers: Mapping[str, str]) -> Response:
     """An error as VOTable (DALI 1.1, section 4.4.2)."""
-    return Response(error_document(message), status_code, dict(headers), DEFAULT.media_types[0])
+    return Response(error_document(message), status_code, dict(headers), DEFAULT.content_type)
 
 
 def _limited(request: Request, limit: int) -> Request:

@@ -12,17 +12,17 @@ from alembic.script import ScriptDirectory
 
 from schema import ddl, tap_schema
 from schema.collection import UNREGISTERED, Collection
-from schema.load import catalogue, private_tables
+from schema.load import catalogue, collection_schema, private_tables
 from schema.model import Catalogue
 from vo_server import cluster
-from vo_server.install import ALEMBIC, InstallError, owner, read_collections, reader_url
+from vo_server.install import ALEMBIC, InstallError, owner, read_collections, reader_url, tables_of
 from vo_server.settings import Settings
 
 PRODUCTS: Final = "SELECT DISTINCT path, size, checksum FROM vo.product ORDER BY path"
 REVISION: Final = "SELECT version_num FROM vo.revision"
 UNREADABLE: Final = """
 SELECT name FROM unnest(%(tables)s::text[]) AS name
-WHERE CASE WHEN to_regclass(name) IS NULL THEN true
+WHERE CASE WHEN to_regclass(name) IS NULL THEN false
     ELSE NOT has_table_privilege(%(role)s, to_regclass(name), 'SELECT')
         OR NOT has_schema_privilege(%(role)s, split_part(replace(name, '"', ''), '.', 1), 'USAGE') END
 """
@@ -31,6 +31,23 @@ SELECT DISTINCT o.obs_publisher_did FROM ivoa.obscore AS o
 LEFT JOIN ivoa.obscore_hea AS h USING (obs_publisher_did)
 LEFT JOIN vo.product AS p ON p.obs_publisher_did = o.obs_publisher_did
 WHERE h.obs_publisher_did IS NULL OR p.obs_publisher_did IS NULL ORDER BY 1 LIMIT 5
+"""
+UNINDEXED: Final = """
+SELECT d.obs_publisher_did FROM vo.dataset AS d LEFT JOIN {} AS i USING (obs_publisher_did)
+WHERE d.collection = %s AND i.obs_publisher_did IS NULL ORDER BY 1 LIMIT 5
+"""
+MISCOUNTED: Final = """
+SELECT d.obs_publisher_did FROM vo.dataset AS d JOIN ivoa.obscore_hea AS h USING (obs_publisher_did)
+LEFT JOIN (SELECT obs_publisher_did, count(*) AS n FROM {} GROUP BY 1) AS e USING (obs_publisher_did)
+WHERE d.collection = %s AND coalesce(e.n, 0) <> coalesce(h.ev_xel, 0) ORDER BY 1 LIMIT 5
+"""
+LOSSES: Final = {
+    "obs_index": (UNINDEXED, "not in the observation index"),
+    "events": (MISCOUNTED, "their events are not all there"),
+}
+"""Table of a collection -> datasets that have lost rows of it, and how that is told."""
+RELATIONS: Final = """
+SELECT n.nspname || '.' || c.relname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
 """
 
 
@@ -68,8 +85,13 @@ def examine(settings: Settings, *, deep: bool = False) -> Iterator[Finding]:
         if not revision.ok:
             return
         collections = read_collections(connection)
+        relations = list(_relations(connection, collections))
+        yield from relations
+        if not relations[0].ok:
+            return
         yield from _reader(connection, settings, catalogue(collections))
         yield from _metadata(connection, collections)
+        yield from _datasets(connection, collections)
         yield from _files(connection, deep=deep)
 
 
@@ -143,9 +165,6 @@ def _metadata(connection: psycopg.Connection, collections: tuple[Collection, ...
         same = sorted(map(str, stored)) == sorted(map(str, expected))
         advice = None if same else "it is not what the catalogue says: run `vo-server init`"
         yield Finding(f"TAP_SCHEMA.{table}: {len(stored)} rows", advice)
-    lost = connection.execute(UNDESCRIBED).fetchall()
-    advice = f"incomplete: {', '.join(d for (d,) in lost)}: ingest their release again" if lost else None
-    yield Finding("datasets", advice)
     for collection in collections:
         if collection.authority == UNREGISTERED:
             yield Finding(
@@ -154,6 +173,38 @@ def _metadata(connection: psycopg.Connection, collections: tuple[Collection, ...
                 " before others use its identifiers",
                 fatal=False,
             )
+
+
+def _relations(connection: psycopg.Connection, collections: tuple[Collection, ...]) -> Iterator[Finding]:
+    """Tables, views and indexes that there are to be."""
+    present = {name for (name,) in connection.execute(RELATIONS)}
+    tables = {f"{table.schema}.{table.name}": table for table in tables_of(collections)}
+    indexes = [
+        f"{t.schema}.{index.name}" for name, t in tables.items() if name in present for index in t.indexes
+    ]
+    for kind, names, remedy in (
+        ("tables", tables, "run `vo-server init`, then ingest again"),
+        ("indexes", indexes, "run `vo-server init`"),
+    ):
+        lost = ", ".join(name for name in names if name not in present)
+        yield Finding(kind, f"{lost} missing: {remedy}" if lost else None)
+
+
+def _datasets(connection: psycopg.Connection, collections: tuple[Collection, ...]) -> Iterator[Finding]:
+    """Datasets that lack rows."""
+    lost = connection.execute(UNDESCRIBED).fetchall()
+    advice = f"incomplete: {', '.join(d for (d,) in lost)}: ingest their release again" if lost else None
+    yield Finding("datasets", advice)
+    for collection in collections:
+        for table in collection_schema(collection).tables:
+            if table.name not in LOSSES:
+                continue
+            query, told = LOSSES[table.name]
+            name = psycopg.sql.Identifier(table.schema, table.name)
+            lost = connection.execute(psycopg.sql.SQL(query).format(name), [collection.name]).fetchall()
+            if lost:
+                advice = f"{', '.join(d for (d,) in lost)}: {told}: ingest their release again"
+                yield Finding(f"{table.schema}.{table.name}", advice)
 
 
 def _files(connection: psycopg.Connection, *, deep: bool) -> Iterator[Finding]:

@@ -13,7 +13,8 @@ from psycopg import sql
 import vo_server
 from schema import ddl, tap_schema
 from schema.collection import Collection
-from schema.load import catalogue, core_catalogue, private_tables
+from schema.load import catalogue, collection_schema, core_catalogue, private_tables
+from schema.model import Table
 from vo_server import cluster
 from vo_server.settings import Settings
 
@@ -43,6 +44,8 @@ def install(settings: Settings, say: Callable[[str], None]) -> None:
         _create_reader(connection, settings)
     migrate(settings)
     with owner(settings) as connection:
+        for table in tables_of(read_collections(connection)):
+            _restore(connection, table)
         grant(connection, settings)
         publish(connection)
         for table in (*core_catalogue().tables, *private_tables()):
@@ -112,6 +115,15 @@ def read_collections(connection: psycopg.Connection) -> tuple[Collection, ...]:
     return tuple(Collection.from_json(definition) for (definition,) in connection.execute(COLLECTIONS))
 
 
+def tables_of(collections: tuple[Collection, ...]) -> tuple[Table, ...]:
+    """All tables and views that there are to be, each after those that it is made from."""
+    own: list[Table] = []
+    for collection in collections:
+        view, *tables = collection_schema(collection).tables
+        own += [*tables, view]
+    return (*core_catalogue().tables, *private_tables(), *own)
+
+
 def grant(connection: psycopg.Connection, settings: Settings) -> None:
     """Let the reader read the published schemas, and nothing else."""
     reader = sql.Identifier(settings.reader_role)
@@ -131,6 +143,17 @@ def grant(connection: psycopg.Connection, settings: Settings) -> None:
                     schema=sql.Identifier(schema), reader=reader
                 )
             )
+
+
+def _restore(connection: psycopg.Connection, table: Table) -> None:
+    """Make a table or view, or indexes of it, that have been lost; rows come back with the next ingest."""
+    present = connection.execute("SELECT to_regclass(%s)", [ddl.quoted(table)]).fetchone() != (None,)
+    schema = sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(table.schema))
+    with connection.transaction():
+        if not present:
+            connection.execute(schema)
+        for statement in ddl.create_indexes(table) if present else ddl.create_table(table):
+            connection.execute(statement.encode())
 
 
 def _create_database(settings: Settings) -> None:

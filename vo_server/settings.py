@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 PREFIX = "VO_SERVER_"
+LAST_PORT = 65535
 
 _PASSWORDS = re.compile(r"(?<=://)([^/:@]*:)[^/\s]*(?=@)|(password\s*=\s*)(?:'(?:[^'\\]|\\.)*'|[^&\s]+)")
 """Passwords in the authority or the query of a URL, or in a string of keywords."""
@@ -38,6 +39,12 @@ def _setting(default: Any, text: str, parse: Callable[[str], Any] = str) -> Any:
 def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) == 0:
         raise ValueError("a whole number above 0 wanted")
+    return int(text)
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) <= LAST_PORT:
+        raise ValueError(f"a whole number from 1 to {LAST_PORT} wanted")
     return int(text)
 
 
@@ -83,7 +90,7 @@ class Settings:
     )
     reader_role: str = _setting("vo_reader", "Database role of public queries.")
     host: str = _setting("127.0.0.1", "Address to listen on.")
-    port: int = _setting(8000, "Port to listen on.", _positive)
+    port: int = _setting(8000, "Port to listen on.", _port)
     public_url: str = _setting(
         "", "URL of the server as the world sees it. Empty: http://host:port.", lambda t: _url(t) if t else ""
     )

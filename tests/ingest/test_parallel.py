@@ -60,7 +60,7 @@ def test_no_jobs() -> None:
 def test_a_consumer_that_stops_early_leaves_no_process_waiting() -> None:
     results = map_ordered(square, jobs(50), 2)
     assert next(results)[1] == 0
-    results.close()  # type: ignore[attr-defined]  # a generator, typed as an iterator
+    results.close()
 
 
 def test_reading_a_release(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from astropy.io import fits
 
 from ingest.run import Summary
 from ingest.simulate import simulate_release
-from ingest.store import StoreError
+from ingest.store import StoreError, collection_size, remove_collection
 from tests.dl3files import TIME_HEADER, Habits, index_rows, write_dl3, write_hdu_index, write_table
 from tests.ingesting import Archive, Versions
 from vo_server.settings import Settings
@@ -227,6 +227,87 @@ def test_pruning_leaves_other_releases_alone(archive: Archive, release: Path, tm
     assert archive.column("SELECT obs_id FROM ivoa.obscore ORDER BY 1") == ["1", "2", "3", "9"]
 
 
+def test_pruning_after_one_file_was_ingested_by_itself(archive: Archive, release: Path) -> None:
+    archive.ingest(release)
+    os.utime(release / "run2.fits", (1e9, 1e9))
+    set_cards(release / "run3.fits", OBJECT="Vela X")
+    assert counts(archive.ingest(release / "run2.fits")) == (0, 0, 1, 0, 0)
+    assert counts(archive.ingest(release / "run3.fits")) == (0, 1, 0, 0, 0)
+    assert archive.column("SELECT DISTINCT root FROM vo.dataset") == [str(release)]
+    before = archive.versions()
+    assert counts(archive.ingest(release)) == (0, 0, 3, 0, 0)
+    assert archive.versions() == before
+    (release / "run2.fits").unlink()
+    assert counts(archive.ingest(release, prune=True)) == (0, 0, 2, 0, 1)
+
+
+def test_pruning_a_release_that_was_moved(archive: Archive, release: Path, tmp_path: Path) -> None:
+    archive.ingest(release)
+    moved = release.rename(tmp_path / "moved")
+    (moved / "run2.fits").unlink()
+    assert counts(archive.ingest(moved, name="My release", prune=True)) == (0, 2, 0, 0, 1)
+    assert archive.column("SELECT obs_id FROM ivoa.obscore ORDER BY 1") == ["1", "3"]
+    assert archive.column("SELECT DISTINCT root FROM vo.dataset") == [str(moved)]
+
+
+def test_a_file_ingested_by_itself_becomes_part_of_its_release(archive: Archive, release: Path) -> None:
+    archive.ingest(release / "run1.fits")
+    assert archive.column("SELECT root FROM vo.dataset") == [str(release / "run1.fits")]
+    archive.ingest(release)
+    assert archive.column("SELECT DISTINCT root FROM vo.dataset") == [str(release)]
+
+
+def test_a_release_with_nothing_to_publish_makes_no_collection(archive: Archive, release: Path) -> None:
+    empty = release.parent / "empty"
+    empty.mkdir()
+    summary = archive.ingest(empty)
+    assert counts(summary) == (0, 0, 0, 1, 0)
+    assert [str(p) for p in summary.problems] == [
+        f"{empty}: nothing to read: no index table and no event list (.fits, .fits.gz)"
+    ]
+    (empty / "bad.fits").write_text("no")
+    write_dl3(empty / "bad2.fits", SMALL.but(obs_id=1, header={"LIVETIME": -1.0}))
+    assert counts(archive.ingest(empty, prune=True)) == (0, 0, 0, 2, 0)
+    assert archive.column("SELECT name FROM vo.collection") == []
+    assert archive.value("SELECT count(*) FROM pg_namespace WHERE nspname = 'empty'") == 0
+    assert archive.value("SELECT count(*) FROM tap_schema.schemas WHERE schema_name = 'empty'") == 0
+    write_dl3(empty / "good.fits", SMALL)
+    assert counts(archive.ingest(empty)) == (1, 0, 0, 2, 0)
+
+
+def test_removing_a_collection(archive: Archive, release: Path, tmp_path: Path) -> None:
+    write_dl3(tmp_path / "other" / "run.fits", SMALL)
+    archive.ingest(tmp_path / "other", events=True)
+    before = [archive.versions("other.obs_index", "other.events"), *state(archive)]
+    archive.ingest(release, events=True, product_rows=["event-list", "aeff"])
+    assert collection_size(archive.connection, "My release") == 3
+    with pytest.raises(StoreError, match=r"no collection 'x'; those that there are: My release, other$"):
+        remove_collection(archive.connection, "x", archive.announce)
+    remove_collection(archive.connection, "My release", archive.announce)
+    assert [archive.versions("other.obs_index", "other.events"), *state(archive)] == before
+    assert counts(archive.ingest(release)) == (3, 0, 0, 0, 0)
+
+
+def test_a_removal_that_fails_removes_nothing(archive: Archive, release: Path) -> None:
+    def fail(connection: psycopg.Connection[Any]) -> None:
+        raise psycopg.OperationalError("lost")
+
+    archive.ingest(release)
+    before = [archive.versions("my_release.obs_index"), *state(archive)]
+    with pytest.raises(psycopg.OperationalError, match="lost"):
+        remove_collection(archive.connection, "My release", fail)
+    assert [archive.versions("my_release.obs_index"), *state(archive)] == before
+
+
+def state(archive: Archive) -> list[Any]:
+    """Schemas, collections and TAP_SCHEMA."""
+    return [
+        archive.rows("SELECT nspname FROM pg_namespace ORDER BY 1"),
+        archive.rows("SELECT * FROM vo.collection ORDER BY 1"),
+        archive.rows("SELECT * FROM tap_schema.columns ORDER BY table_name, column_index"),
+    ]
+
+
 def test_faulty_files_are_skipped_one_by_one(archive: Archive, release: Path) -> None:
     cut = write_dl3(release / "bad1 truncated.fits", SMALL.but(obs_id=6))
     cut.write_bytes(cut.read_bytes()[:-3000])
@@ -290,6 +371,19 @@ def test_an_error_within_a_dataset_leaves_nothing_of_it(archive: Archive, releas
     assert {did for _, did in written(archive, before, *more)} == {"ivo://x-unregistered/x?3"}
     archive.connection.execute("DROP TRIGGER t ON x.events")
     assert counts(archive.ingest(release, **keys)) == (0, 1, 2, 0, 0)
+
+
+def test_the_column_that_the_database_refuses_is_named(archive: Archive, release: Path) -> None:
+    keys: dict[str, Any] = {"name": "x", "schema": "x", "events": True}
+    archive.ingest(release, **keys)
+    archive.connection.execute("DELETE FROM x.events")
+    archive.connection.execute("CREATE DOMAIN north AS double precision CHECK (VALUE > 100)")
+    archive.connection.execute('ALTER TABLE x.events ALTER COLUMN "dec" TYPE north')
+    (first, *_) = archive.ingest(release, **keys).problems
+    assert str(first) == (
+        f"{release / 'run1.fits'}: the database refuses it: column dec: "
+        'value for domain north violates check constraint "north_check"'
+    )
 
 
 def test_a_lost_database_is_no_fault_of_the_files(archive: Archive, release: Path) -> None:

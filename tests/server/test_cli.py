@@ -1,13 +1,23 @@
 """The command: what it prints, where, and its exit codes."""
 
+import contextlib
 import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
 from typer.testing import CliRunner
 
 import vo_server
 from tests.dl3files import TIME_HEADER, Habits, write_dl3
+from tests.server import serving
 from vo_server import cli
 from vo_server.settings import Settings
 
@@ -153,7 +163,7 @@ def test_errors_are_one_line(
     assert "schema = 'ivoa'" in fail(monkeypatch, capsys, "ingest", "r")
     monkeypatch.setenv("VO_SERVER_PORT", "x")
     line = fail(monkeypatch, capsys, "doctor")
-    assert line == "vo-server: VO_SERVER_PORT: port = 'x': a whole number above 0 wanted"
+    assert line == "vo-server: VO_SERVER_PORT: port = 'x': a whole number from 1 to 65535 wanted"
     monkeypatch.delenv("VO_SERVER_PORT")
     monkeypatch.setenv("VO_SERVER_DATABASE_URL", settings.database_url.replace("test_", "absent_"))
     (tmp_path / "r" / "collection.toml").unlink()
@@ -171,6 +181,153 @@ def test_a_database_that_is_not_ready(
     assert fail(monkeypatch, capsys, "ingest", "r") == (
         "vo-server: the database is not ready: run `vo-server init` first"
     )
+
+
+SLOWLY = """
+import time
+import ingest.run
+from vo_server.cli import main
+read = ingest.run.read
+def slowly(*job):
+    time.sleep({seconds})
+    return read(*job)
+ingest.run.read = slowly
+main()
+"""
+
+
+@contextlib.contextmanager
+def slow_ingest(release: Path, seconds: float) -> Iterator[tuple[subprocess.Popen[str], set[int]]]:
+    """An ingest in two reading processes that take their time, and the numbers of those."""
+    for number in range(8):
+        write_dl3(release / f"{number}.fits", SMALL.but(obs_id=number))
+    program = SLOWLY.format(seconds=seconds)
+    arguments = [sys.executable, "-c", program, "ingest", str(release), "--processes", "2"]
+    with subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield process, wait_for(lambda: {n for n, p in running().items() if p == process.pid}, 2)
+        finally:
+            process.kill()
+
+
+def wait_for(find: Callable[[], set[int]], size: int) -> set[int]:
+    """What `find` finds as soon as there is so much of it."""
+    deadline = time.monotonic() + 20
+    while len(found := find()) != size:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return found
+
+
+def running() -> dict[int, int]:
+    """The parent of each process that has not ended."""
+    found = {}
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, parent = status.read_text().rpartition(")")[2].split()[:2]
+            if state != "Z":
+                found[int(status.parent.name)] = int(parent)
+    return found
+
+
+@pytest.mark.usefixtures("environment")
+def test_an_ingest_that_is_killed_leaves_no_process_and_no_lock(
+    tmp_path: Path, database: psycopg.Connection[Any]
+) -> None:
+    locks = "SELECT l.pid FROM pg_locks AS l JOIN pg_stat_activity AS a USING (pid)"
+    locks += " WHERE l.locktype = 'advisory' AND a.datname = current_database()"
+    with slow_ingest(tmp_path / "r", 60) as (process, readers):
+        process.kill()
+        process.wait()
+        wait_for(lambda: readers & set(running()), 0)
+        wait_for(lambda: {pid for (pid,) in database.execute(locks.encode())}, 0)
+    assert run("ingest", "r") == (0, "r: 8 added, 0 updated, 0 unchanged, 0 skipped, 0 removed\n", "")
+
+
+@pytest.mark.usefixtures("environment")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_an_ingest_that_is_interrupted_says_how_far_it_came(
+    tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    with slow_ingest(tmp_path / "r", 0.3) as (process, readers):
+        process.send_signal(number)
+        _, told = process.communicate(timeout=20)
+    assert process.returncode == code
+    interrupted = re.fullmatch(
+        r"interrupted; (\d) of 8 datasets are in, the rest follows with the next ingest\n", told
+    )
+    assert interrupted is not None, told
+    assert not readers & set(running())
+    done = int(interrupted[1])
+    assert done < 8
+    added = f"r: {8 - done} added, 0 updated, {done} unchanged, 0 skipped, 0 removed\n"
+    assert run("ingest", "r") == (0, added, "")
+
+
+@pytest.mark.usefixtures("environment")
+def test_serving_ends_cleanly_on_sigterm(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving.free_socket() as free:
+        monkeypatch.setenv("VO_SERVER_PORT", str(free.getsockname()[1]))
+    arguments = [sys.executable, "-u", "-m", "vo_server", "serve"]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert next(line for line in process.stdout if "curl" in line)
+        process.terminate()
+        _, told = process.communicate(timeout=20)
+    assert (process.returncode, told) == (143, "")
+
+
+@pytest.mark.usefixtures("environment")
+@pytest.mark.parametrize("command", ["serve", "quickstart"])
+def test_a_port_in_use(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    with serving.free_socket() as taken:
+        taken.listen()
+        port = taken.getsockname()[1]
+        monkeypatch.setenv("VO_SERVER_PORT", str(port))
+        assert fail(monkeypatch, capsys, command) == (
+            f"vo-server: port {port} of 127.0.0.1 is in use; `--port` or, with make, PORT=... chooses another"
+        )
+
+
+@pytest.mark.usefixtures("environment")
+def test_an_address_of_another_machine(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("VO_SERVER_HOST", "192.0.2.1")
+    line = fail(monkeypatch, capsys, "serve")
+    assert line.startswith("vo-server: port 8000 of 192.0.2.1 cannot be listened on: ")
+
+
+@pytest.mark.usefixtures("environment")
+def test_removing_a_collection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_dl3(tmp_path / "r" / "1.fits", SMALL)
+    run("ingest", "r")
+    result = CliRunner().invoke(cli.app, ["remove", "r"], input="n\n")
+    assert (result.exit_code, result.stdout) == (1, "Remove the collection r with 1 datasets? [y/N]: n\n")
+    assert run("ingest", "r")[1] == "r: 0 added, 0 updated, 1 unchanged, 0 skipped, 0 removed\n"
+    assert run("remove", "r", "--yes") == (0, "r: 1 datasets removed\n", "")
+    line = fail(monkeypatch, capsys, "remove", "r")
+    assert line == "vo-server: there is no collection 'r'; those that there are: none"
+
+
+@pytest.mark.usefixtures("environment")
+def test_quickstart_mentions_the_sample_of_an_earlier_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VO_SERVER_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setattr(cli, "serve", lambda: cli.out.print("serving"))
+    run("demo-data", str(tmp_path / "data" / "sample"), "--observations", "1")
+    write_dl3(tmp_path / "r" / "1.fits", SMALL)
+    mention = "The simulated sample is still published, too; `vo-server remove SIMULATED-DL3` removes it."
+    assert mention not in run("quickstart", "r")[1].splitlines()
+    assert mention not in run("quickstart")[1].splitlines()
+    assert run("quickstart", "r")[1].splitlines()[-2:] == [mention, "serving"]
+    run("remove", "SIMULATED-DL3", "--yes")
+    assert mention not in run("quickstart", "r")[1].splitlines()
 
 
 def test_a_wrong_call() -> None:

@@ -11,7 +11,7 @@ import pytest
 from tests.dl3files import Habits, write_dl3
 from tests.ingesting import Archive
 from vo_server.doctor import Finding, examine
-from vo_server.install import owner_url
+from vo_server.install import install, owner_url
 from vo_server.settings import Settings
 
 ROLE = "vo_reader"
@@ -95,7 +95,17 @@ def test_other_contents_are_seen_by_their_checksum_only(archive: Archive, releas
             f"rights of {ROLE}",
             'it cannot read "r"."obscore", "r"."obs_i',
         ),
-        ("DROP VIEW r.obscore", f"rights of {ROLE}", 'it cannot read "r"."obscore": run `vo-server init`'),
+        ("DROP VIEW r.obscore", "tables", "r.obscore missing: run `vo-server init`, then ingest again"),
+        (
+            "DROP TABLE tap_schema.key_columns",
+            "tables",
+            "tap_schema.key_columns missing: run `vo-server init`, then ingest again",
+        ),
+        (
+            "DROP INDEX ivoa.obscore_t_min, r.obs_index_obs_id",
+            "indexes",
+            "ivoa.obscore_t_min, r.obs_index_obs_id missing: run `vo-server init`",
+        ),
         (
             f"GRANT DELETE ON ivoa.obscore TO {ROLE}",
             f"rights of {ROLE}",
@@ -114,6 +124,68 @@ def test_damage(archive: Archive, change: str, what: str, advice: str) -> None:
     ((found, told),) = faults(archive.settings).items()
     assert found.startswith(what)
     assert told.startswith(advice)
+
+
+@pytest.fixture
+def with_events(archive: Archive, release: Path) -> Archive:
+    archive.ingest(release, authority="org.example", events=True)
+    return archive
+
+
+@pytest.mark.parametrize(
+    ("table", "what", "advice"),
+    [
+        ("r.obs_index", "r.obs_index", "ivo://org.example/r?1: not in the observation index"),
+        ("r.events", "r.events", "ivo://org.example/r?1: their events are not all there"),
+    ],
+)
+def test_lost_rows_of_a_collection_come_back_with_the_next_ingest(
+    with_events: Archive, release: Path, table: str, what: str, advice: str
+) -> None:
+    archive = with_events
+    query = f"SELECT * FROM {table} ORDER BY 1, 2, 3"
+    before = archive.rows(query)
+    archive.connection.execute(
+        f"DELETE FROM {table} WHERE ctid = (SELECT min(ctid) FROM {table} WHERE obs_id = '1')".encode()
+    )
+    assert faults(archive.settings) == {what: f"{advice}: ingest their release again"}
+    summary = archive.ingest(release, authority="org.example", events=True)
+    assert (summary.updated, summary.unchanged) == (1, 1)
+    assert archive.rows(query) == before
+    assert faults(archive.settings) == {}
+
+
+@pytest.mark.parametrize("loss", ["TABLE r.events", "TABLE r.obs_index CASCADE", "VIEW r.obscore"])
+def test_lost_tables_come_back_with_init_and_their_rows_with_the_next_ingest(
+    with_events: Archive, release: Path, loss: str
+) -> None:
+    archive = with_events
+    query = "SELECT * FROM r.obscore NATURAL JOIN r.events ORDER BY obs_id, event_id"
+    before = archive.rows(query)
+    archive.connection.execute(f"DROP {loss}".encode())
+    assert list(faults(archive.settings)) == ["tables"]
+    install(archive.settings, print)
+    assert "tables" not in faults(archive.settings)
+    archive.ingest(release, authority="org.example", events=True)
+    assert archive.rows(query) == before
+    assert faults(archive.settings) == {}
+
+
+def test_lost_indexes_come_back_with_init(archive: Archive) -> None:
+    archive.connection.execute("DROP INDEX ivoa.obscore_position, r.obs_index_obs_id, vo.product_path")
+    install(archive.settings, print)
+    assert faults(archive.settings) == {}
+
+
+def test_a_dataset_whose_events_are_refused_is_named(archive: Archive, release: Path) -> None:
+    """Published while events were off; since they are on, it lacks them."""
+    archive.ingest(release / "run2.fits", authority="org.example", name="r", schema="r", events=True)
+    archive.connection.execute("ALTER TABLE r.events ADD CHECK (obs_id <> '1')")
+    summary = archive.ingest(release, authority="org.example", events=True)
+    assert [p.path for p in summary.problems] == [release / "run1.fits"]
+    assert faults(archive.settings) == {
+        "r.events": "ivo://org.example/r?1: their events are not all there: ingest their release again"
+    }
 
 
 @pytest.mark.parametrize("table", ["ivoa.obscore_hea", "vo.product"])

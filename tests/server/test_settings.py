@@ -1,11 +1,15 @@
 """Where settings come from and how they are shown."""
 
+import os
+import subprocess
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from vo_server.settings import Settings, SettingsError, environment_name, listing, load_settings
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -42,9 +46,11 @@ def test_a_file_that_is_named(tmp_path: Path) -> None:
     ("line", "message"),
     [
         ("prot = 1", "vo-server.toml: unknown setting 'prot'; see `vo-server settings`"),
-        ("port = 'x'", "vo-server.toml: port = 'x': a whole number above 0 wanted"),
-        ("port = 0", "port = '0': a whole number above 0 wanted"),
-        ("port = 80.5", "port = '80.5': a whole number above 0 wanted"),
+        ("port = 'x'", "vo-server.toml: port = 'x': a whole number from 1 to 65535 wanted"),
+        ("port = 0", "port = '0': a whole number from 1 to 65535 wanted"),
+        ("port = 65536", "port = '65536': a whole number from 1 to 65535 wanted"),
+        ("port = 80.5", "port = '80.5': a whole number from 1 to 65535 wanted"),
+        ("connections = 0", "connections = '0': a whole number above 0 wanted"),
         ("public_url = 'vo.example'", "public_url = 'vo.example': an http or https URL wanted"),
         ("fsync = 'maybe'", "fsync = 'maybe': true or false wanted"),
         ("sync_timeout = -1", "sync_timeout = '-1': a number of seconds above 0 wanted"),
@@ -91,3 +97,26 @@ def test_the_listing_shows_every_setting_and_its_variable() -> None:
 def test_passwords_are_not_shown(url: str, shown: str) -> None:
     values = {row[0]: row[2] for row in listing(Settings(database_url=url, reader_url=url))}
     assert (values["database_url"], values["reader_url"]) == (shown, shown)
+
+
+@pytest.mark.parametrize(
+    ("environment", "arguments", "port"),
+    [
+        ({}, [], ""),
+        ({"VO_SERVER_PORT": "8077"}, [], "8077"),
+        ({"VO_SERVER_PORT": "8077"}, ["PORT=8078"], "8078"),
+        ({"VO_SERVER_PORT": "8077", "PORT": "8079"}, [], "8079"),
+    ],
+)
+def test_make_sets_the_port_only_if_it_is_told_one(
+    environment: dict[str, str], arguments: list[str], port: str
+) -> None:
+    show = 'show: ; @echo "$$VO_SERVER_PORT"'
+    done = subprocess.run(
+        ["make", "-s", "-f", ROOT / "Makefile", "--eval", show, "show", *arguments],
+        env={"PATH": os.environ["PATH"], **environment},
+        text=True,
+        capture_output=True,
+        check=True,
+    )
+    assert done.stdout.strip() == port
