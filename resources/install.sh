@@ -65,7 +65,7 @@ install_database() {
 }
 
 pip_install() {
-    "$venv/bin/python" -m pip --disable-pip-version-check install -q --root-user-action=ignore "$@"
+    "$venv/bin/python" -m pip --disable-pip-version-check install -qq --root-user-action=ignore "$@"
 }
 
 install_python() {
