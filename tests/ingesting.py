@@ -5,14 +5,19 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from astropy.io import fits
 from psycopg import sql
 
 from ingest.run import Summary, collection_of, ingest_release
 from schema.collection import UNREGISTERED, collection_from
+from tests.dl3files import Habits
 from vo_server import install
 from vo_server.settings import Settings
 
 TABLES = ("ivoa.obscore", "ivoa.obscore_hea", "vo.dataset", "vo.product")
+
+SMALL = Habits(irfs=False, events=5)
+DID = "ivo://x-unregistered/My%20release?"
 
 Versions = dict[str, list[tuple[Any, ...]]]
 
@@ -74,3 +79,22 @@ class Archive:
         names = [sql.Identifier(*name.split(".")) for name in tables]
         found = [self.connection.execute(query.format(name)).fetchall() for name in names]
         return dict(zip(tables, found, strict=True))
+
+
+def counts(summary: Summary) -> tuple[int, int, int, int, int]:
+    s = summary
+    return s.added, s.updated, s.unchanged, s.skipped, s.removed
+
+
+def set_cards(path: Path, **cards: object) -> None:
+    with fits.open(path, mode="update") as hdus:
+        hdus["EVENTS"].header.update(cards)
+
+
+def state(archive: Archive) -> list[Any]:
+    """Schemas, collections and TAP_SCHEMA."""
+    return [
+        archive.rows("SELECT nspname FROM pg_namespace ORDER BY 1"),
+        archive.rows("SELECT * FROM vo.collection ORDER BY 1"),
+        archive.rows("SELECT * FROM tap_schema.columns ORDER BY table_name, column_index"),
+    ]
