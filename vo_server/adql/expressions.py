@@ -19,9 +19,10 @@ from schema.types import (
     VARCHAR,
     Type,
 )
-from vo_server.adql import functions, nodes
+from vo_server.adql import nodes
+from vo_server.adql.calls import Arguments
 from vo_server.adql.errors import ADQLError, Span, did_you_mean
-from vo_server.adql.functions import FUNCTIONS, Function
+from vo_server.adql.functions import FUNCTIONS, WANTED, applied, choose, fitted
 from vo_server.adql.geometry import GEOMETRY, build_geometry, shape_of
 from vo_server.adql.names import Scope
 from vo_server.adql.terms import (
@@ -29,7 +30,6 @@ from vo_server.adql.terms import (
     Parameters,
     Shape,
     Term,
-    Test,
     derived,
     describe,
     number,
@@ -260,38 +260,16 @@ class ValueRenderer:
             known = [f.name for rows in FUNCTIONS.values() for f in rows] + list(GEOMETRY)
             raise ADQLError(f"unknown function {node.name}", node.name_at, did_you_mean(node.name, known))
         inside = self._inside_aggregate(node.name, node.at, place) if forms[0].aggregate else place
-        form = self._choose(node, forms)
+        form = choose(node, forms)
         terms = [
-            self._argument(argument, kind, form, inside)
+            fitted(self.value_as(argument, inside, WANTED[kind][0]), kind, form)
             for argument, (_, kind) in zip(node.arguments, form.arguments, strict=True)
         ]
-        return self._named(_applied(form, terms, node.at), name)
+        return self._named(applied(form, Arguments(form.name, node.at, terms, self.parameters)), name)
 
     def _named(self, term: Term, name: str) -> Term:
         term.name = name.lower()
         return term
-
-    def _choose(self, node: nodes.Call, forms: tuple[Function, ...]) -> Function:
-        """The form that takes as many arguments as the call has."""
-        for form in forms:
-            if len(form.arguments) == len(node.arguments):
-                return form
-        written = " or ".join(f"{f.name}({', '.join(a for a, _ in f.arguments)})" for f in forms)
-        raise ADQLError(
-            f"{node.name} has {len(node.arguments)} arguments", node.at, f"it is written {written}"
-        )
-
-    def _argument(self, node: nodes.Value, kind: str, form: Function, place: Place) -> Term:
-        """An argument as the kind that the function wants; the SQL is of that type."""
-        wanted, fits = _KINDS[kind]
-        term = self.value_as(node, place, wanted)
-        if not fits(term):
-            shown = "a whole number" if wanted in (INTEGER, BIGINT) else describe(wanted)
-            hint = "turn it into text with CAST(... AS VARCHAR)" if wanted is VARCHAR else ""
-            raise ADQLError(f"{form.name} takes {shown} here, this is {describe(term.type)}", term.at, hint)
-        if kind == functions.NUMBER and isinstance(term.constant, (int, float)):
-            return replace(term, sql=number(float(term.constant)), type=DOUBLE)
-        return replace(term, sql=term.as_type(wanted), type=wanted)
 
     def _coalesce(self, node: nodes.Call, place: Place) -> Term:
         if not node.arguments:
@@ -363,29 +341,6 @@ def _fold(operator: str, left: float | str | None, right: float | str | None) ->
         return None
     return value if isfinite(value) and (isinstance(value, float) or abs(value) < 2**63) else None
 
-
-def _applied(form: Function, terms: list[Term], at: Span) -> Term:
-    """The value of a function applied to its rendered arguments."""
-    sql = form.sql.format(*(t.sql for t in terms))
-    term = derived(sql, form.result, at, terms, form.meta)
-    if form.predicate:
-        term.test = Test(sql, sql)
-        term.sql = f"({sql})::integer"
-    if form.aggregate:
-        term.loose, term.aggregate = (), True
-    if form.result is POINT:
-        term.shape = Shape("point", sql)
-    return term
-
-
-_KINDS: dict[str, tuple[Type, Callable[[Term], bool]]] = {
-    functions.NUMBER: (DOUBLE, lambda t: t.is_number),
-    functions.WHOLE: (INTEGER, lambda t: t.is_whole),
-    functions.LONG: (BIGINT, lambda t: t.is_whole),
-    functions.TEXT: (VARCHAR, lambda t: t.is_text),
-    functions.TIME: (TIMESTAMP, lambda t: t.is_text or t.type is TIMESTAMP),
-    functions.POSITION: (POINT, lambda t: t.type is POINT),
-}
 
 _AGGREGATES: dict[str, Callable[[Term, str], tuple[Type | None, str]]] = {
     "MIN": lambda t, d: (t.type or VARCHAR, f"min({d}{t.as_type(t.type or VARCHAR)})"),

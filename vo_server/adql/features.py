@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from vo_server.adql.expressions import CASTS
-from vo_server.adql.functions import STRINGS, USER_DEFINED
+from vo_server.adql.functions import USER_DEFINED
 from vo_server.adql.geometry import GEOMETRY
+from vo_server.adql.mathematics import STRINGS
 from vo_server.adql.parser import SET_OPERATORS
 
 PREFIX = "ivo://ivoa.net/std/TAPRegExt#features-"

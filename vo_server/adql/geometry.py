@@ -9,65 +9,15 @@ from dataclasses import dataclass, replace
 
 from schema.types import CIRCLE, DOUBLE, INTEGER, POINT, POLYGON, VARCHAR, Type
 from vo_server.adql import nodes
+from vo_server.adql.calls import Arguments
 from vo_server.adql.errors import ADQLError, Span
 from vo_server.adql.names import Field
 from vo_server.adql.spatial import contains, intersects
 from vo_server.adql.stcs import box_corners, check_frame, parse_stcs, polygon_centroid
-from vo_server.adql.terms import Meta, Parameters, Shape, Term, derived, describe, number
+from vo_server.adql.terms import Meta, Parameters, Shape, Term, number
 
 ICRS = "ICRS"
 POSITION = Meta(unit="deg", ucd="pos.eq")
-
-
-@dataclass(frozen=True, slots=True)
-class Arguments:
-    """What a geometry function is called with: the rendered arguments, where, and where to bind."""
-
-    name: str
-    at: Span
-    terms: list[Term]
-    parameters: Parameters
-
-    @property
-    def shapes(self) -> bool:
-        """Whether the first argument is a geometry."""
-        return bool(self.terms) and self.terms[0].shape is not None
-
-    def expect(self, *counts: int, form: str) -> None:
-        """ADQLError unless there is one of these numbers of arguments."""
-        if len(self.terms) not in counts:
-            raise ADQLError(f"{self.name} has {len(self.terms)} arguments", self.at, f"it is written {form}")
-
-    def number(self, index: int) -> Term:
-        """The numeric argument `index`."""
-        term = self.terms[index]
-        if not term.is_number:
-            raise ADQLError(
-                f"{self.name} takes a number here, this is {describe(term.type)}",
-                term.at,
-                "degrees, without quotes",
-            )
-        return term
-
-    def shape(self, index: int, *kinds: str) -> Shape:
-        """The geometry argument `index`, of one of `kinds` if given."""
-        term = self.terms[index]
-        if term.shape is None:
-            hint = "such as POINT(lon, lat), CIRCLE(lon, lat, radius), or a region column"
-            raise ADQLError(
-                f"{self.name} takes a geometry here, this is {describe(term.type)}", term.at, hint
-            )
-        if kinds and term.shape.kind not in kinds:
-            raise ADQLError(
-                f"{self.name} takes a {' or '.join(kinds)} here, this is a {term.shape.kind}", term.at
-            )
-        return term.shape
-
-    def result(self, sql: str, kind: Type, meta: Meta, shape: Shape | None = None) -> Term:
-        """The value of the call."""
-        term = derived(sql, kind, self.at, self.terms, meta)
-        term.shape = shape
-        return term
 
 
 def shape_of(field: Field, *, stored: bool) -> Shape | None:
