@@ -31,6 +31,10 @@ class UsageError(VOError):
 class DataError(VOError):
     """The query cannot be evaluated on the data."""
 
+    def __init__(self, message: str | None = None, sqlstate: str = "") -> None:
+        super().__init__(message)
+        self.sqlstate = sqlstate
+
 
 class NotFoundError(VOError):
     """There is no such resource."""

@@ -10,6 +10,7 @@ from vo_server.db import Database
 from vo_server.errors import CatalogueChangedError, UsageError
 from vo_server.results.result import Info, NoRows, Result, RowStream
 from vo_server.settings import Settings
+from vo_server.tap.explain import ExplainedStream, explained
 from vo_server.tap.request import TapRequest
 
 STANDARD = "ivo://ivoa.net/std/TAP"
@@ -41,7 +42,7 @@ def _started(
         raise UsageError(str(error)) from error
     return Result(
         columns=translation.columns,
-        stream=_stream(translation, database, cancellation) if request.maxrec else NoRows(),
+        stream=_stream(request.query, translation, database, cancellation) if request.maxrec else NoRows(),
         maxrec=request.maxrec,
         infos=dali.origin(settings, STANDARD, request_url, request.query),
         data_infos=(Info("standardID", STANDARD), *_rights(translation, database.collections())),
@@ -63,5 +64,9 @@ def _rights(translation: Translation, collections: tuple[Collection, ...]) -> It
             yield from (Info(name, value) for name, value in told.items() if value)
 
 
-def _stream(translation: Translation, database: Database, cancellation: Cancellation) -> RowStream:
-    return database.stream(translation.sql, translation.parameters, cancellation=cancellation)
+def _stream(
+    query: str, translation: Translation, database: Database, cancellation: Cancellation
+) -> RowStream:
+    with explained(query):
+        stream = database.stream(translation.sql, translation.parameters, cancellation=cancellation)
+    return ExplainedStream(stream, query)
