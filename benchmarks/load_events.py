@@ -1,22 +1,19 @@
 """Loading the events table of a whole release, beside COPY of the same rows from a file."""
 
-import os
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
 import psycopg
 
 from benchmarks.data import release
+from benchmarks.installation import installed
 from benchmarks.measure import Benchmark, Figure
 from ingest.run import ingest_release
 from schema import ddl
 from schema.collection import Collection, collection_from
 from schema.load import collection_schema
-from vo_server import cluster, install
+from vo_server import install
 from vo_server.settings import Settings
 
 LIMIT = 3.0
@@ -29,7 +26,7 @@ def load_events() -> list[Figure]:
     The yardsticks are PostgreSQL's own COPY of the same rows, in its binary format, into a table of
     the same columns without indexes, and into one with the same indexes.
     """
-    with release() as data, _installed() as settings:
+    with release() as data, installed() as settings:
         collection = collection_from({"name": "bench", "events": True}, data.path)
         times = [_round(data.path, collection, settings) for _ in range(REPEATS)]
     rows, indexed, bare_copy, indexed_copy = (median(t) for t in zip(*times, strict=True))
@@ -78,17 +75,6 @@ def _forget(connection: psycopg.Connection, collection: Collection) -> None:
     connection.execute("DELETE FROM ivoa.obscore")
     connection.execute("DELETE FROM vo.collection")
     connection.execute(f"DROP SCHEMA IF EXISTS {ddl.quote(collection.schema)} CASCADE")
-
-
-@contextmanager
-def _installed() -> Iterator[Settings]:
-    """A private cluster for this run, with the settings that operators get."""
-    with tempfile.TemporaryDirectory(prefix="vo-server-bench-") as scratch:
-        os.chmod(scratch, 0o777)  # noqa: S103  Postgres runs as another user and writes here
-        settings = Settings(data_dir=Path(scratch))
-        with cluster.running(settings):
-            install.install(settings, print)
-            yield settings
 
 
 BENCHMARKS: list[Benchmark] = [load_events]

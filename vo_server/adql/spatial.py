@@ -25,10 +25,14 @@ def intersects(left: Shape, right: Shape) -> Test:
 def within_distance(left: Shape, right: Shape, radius: str, *, cap: bool) -> str:
     """Whether two points are at most `radius` (SQL, radians) apart; `cap` if that is over 90 degrees.
 
-    The point that an index serves stands alone on the left of `<@`.
+    The point that an index serves stands alone on the left of `<@`. If indexes serve both points, as
+    in a crossmatch, the condition is written both ways round, for the planner to choose.
     """
     if cap:
         return f"({left.sql} <-> {right.sql}) <= {radius}"
+    if left.indexed and right.indexed:
+        both = (left.sql, right.sql), (right.sql, left.sql)
+        return " AND ".join(f"{a} <@ scircle({b}, {radius})" for a, b in both)
     if (right.indexed and not left.indexed) or (left.numbers is not None and right.numbers is None):
         left, right = right, left
     return f"{left.sql} <@ scircle({right.sql}, {radius})"
