@@ -7,6 +7,9 @@ from statistics import median
 
 REPEATS = 5
 
+SHORT = 0.1
+"""Times below are printed in milliseconds."""
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -25,7 +28,7 @@ class Figure:
     def __str__(self) -> str:
         verdict = "ok" if self.ratio <= self.limit else "OVER"
         line = (
-            f"{self.name:<32} ours {self.ours:9.4f} s  yardstick {self.yardstick:9.4f} s"
+            f"{self.name:<32} ours {_shown(self.ours)}  yardstick {_shown(self.yardstick)}"
             f"  RATIO {self.ratio:6.2f}  limit {self.limit:5.2f}  {verdict}"
         )
         return f"{line}  ({self.note})" if self.note else line
@@ -50,6 +53,11 @@ def compare(
     yardstick()
     pairs = [(_seconds(ours), _seconds(yardstick)) for _ in range(REPEATS)]
     return Figure(name, median(p[0] for p in pairs), median(p[1] for p in pairs), limit, note)
+
+
+def _shown(seconds: float) -> str:
+    """The time in seconds, or in milliseconds if it is short."""
+    return f"{seconds:9.4f} s " if seconds >= SHORT else f"{1000 * seconds:9.4f} ms"
 
 
 def _seconds(run: Callable[[], object]) -> float:

@@ -1,4 +1,4 @@
-"""Writes the generated pages of docs/: columns.md and settings.md. A test fails when they are stale."""
+"""Writes the generated pages of docs/ (PAGES). A test fails when they are stale."""
 
 import json
 from collections.abc import Iterator
@@ -8,6 +8,7 @@ from pathlib import Path
 from schema.collection import KEYS, Collection
 from schema.load import collection_schema, core_catalogue
 from schema.model import Table
+from vo_server.adql import RESOLVER_FEATURES
 from vo_server.settings import Settings, environment_name
 
 HERE = Path(__file__).parent
@@ -77,7 +78,43 @@ def _toml(value: object) -> str:
     return json.dumps(shown)
 
 
-PAGES = {"columns.md": columns, "settings.md": settings}
+def adql() -> str:
+    """The reference of what the query language has beyond its mandatory parts."""
+    return "\n".join(_adql())
+
+
+def _adql() -> Iterator[str]:
+    yield "# ADQL\n"
+    yield "Written by `make docs` from the registers that implement the language. Queries are ADQL 2.1, all"
+    yield "of it; here are its optional features and its functions, as the service declares them in its"
+    yield "capabilities, and the extensions, which `vo-server adql --strict` refuses. Of several forms of a"
+    yield "function each has a line of its own.\n"
+    yield "`vo-server adql FILE` shows the SQL of a query and the columns of its result, or what is wrong"
+    yield "with it; `vo-server adql --syntax FILE` looks at the query alone, without a database.\n"
+    for kind, features in RESOLVER_FEATURES.items():
+        yield f"## {TITLES[kind.rpartition('features-')[2]]}\n"
+        yield "| form | meaning |"
+        yield "|---|---|"
+        for feature in features:
+            yield f"| `{feature.form}` | {feature.description} |".replace("||", "\\|\\|")
+        yield ""
+
+
+TITLES = {
+    "udf": "User defined functions",
+    "adqlgeo": "Geometry",
+    "adql-string": "Strings",
+    "adql-common-table": "Common tables",
+    "adql-sets": "Set operators",
+    "adql-type": "Types",
+    "adql-conditional": "Alternatives",
+    "adql-unit": "Units",
+    "adql-offset": "Offset",
+    "adql-extension": "Extensions",
+}
+"""Headings by the last part of a TAPRegExt feature type."""
+
+PAGES = {"adql.md": adql, "columns.md": columns, "settings.md": settings}
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ _KINDS: Final[dict[str, tuple[type, ...]]] = {
     "DOUBLE PRECISION": (float, int),
     "VARCHAR": (str,),
     "REGION": (str,),
+    "TMOC": (str,),
     "TIMESTAMP": (str,),
 }
 

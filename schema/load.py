@@ -83,7 +83,7 @@ def _column(declared: Mapping[str, Any], covered: set[str]) -> Column:
         **{
             **declared,
             "type": TYPES[declared["type"]],
-            "shapes": None if shapes is None else (shapes[0], shapes[1]),
+            "shapes": None if shapes is None else tuple(shapes),
             "indexed": declared["name"] in covered,
         }
     )

@@ -9,7 +9,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from schema.reserved import is_regular_identifier
-from schema.types import REGION, TYPES, Type
+from schema.types import REGION, TMOC, TYPES, Type
+
+HIDDEN_FORMS = {REGION.name: 2, TMOC.name: 1}
+"""How many hidden columns hold the values of a type once more."""
 
 
 class SchemaError(ValueError):
@@ -21,9 +24,10 @@ class Column:
     """One published column.
 
     `name` is the bare name as PostgreSQL stores it. `expression` replaces the stored column: SQL
-    over the row, with `{row}` for the quoted alias of the table. `shapes` names, for a REGION
-    column, the hidden columns that hold the same region as `scircle` and as `spoly` (one of them
-    filled). `source` says where in a FITS file the value comes from.
+    over the row, with `{row}` for the quoted alias of the table. `shapes` names the hidden columns
+    that hold the same in a form for indexes: of a REGION the `scircle` and the `spoly` (one of them
+    filled), of a TMOC the `int8multirange` in microseconds. `source` says where in a FITS file the
+    value comes from.
     """
 
     name: str
@@ -37,14 +41,15 @@ class Column:
     std: bool = False
     indexed: bool = False
     expression: str | None = None
-    shapes: tuple[str, str] | None = None
+    shapes: tuple[str, ...] | None = None
     source: str | None = None
 
     def __post_init__(self) -> None:
         if self.type not in TYPES.values():
             raise SchemaError(f"column {self.name}: unknown type {self.type}")
-        if (self.shapes is not None) != (self.type is REGION):
-            raise SchemaError(f"column {self.name}: REGION and `shapes` go together")
+        wanted = HIDDEN_FORMS.get(self.type.name, 0)
+        if len(self.shapes or ()) != wanted:
+            raise SchemaError(f"column {self.name}: REGION and `shapes` go together, or TMOC and one of them")
 
     @property
     def adql_name(self) -> str:

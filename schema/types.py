@@ -1,7 +1,7 @@
 """The register of column types: one row ties ADQL, VOTable and PostgreSQL together.
 
 Source of the correspondence: TAP 1.1 section 2.5 and TAPRegExt 1.0, VOTable 1.4 section 2.1,
-DALI 1.1 section 3 (xtypes).
+DALI 1.1 section 3 (xtypes); of MOC, DALI 1.2. Time MOCs have no xtype yet.
 """
 
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Type:
     @property
     def is_geometry(self) -> bool:
         """True for what CONTAINS and INTERSECTS accept."""
-        return self.name in {"POINT", "CIRCLE", "POLYGON", "REGION"}
+        return self.name in {"POINT", "CIRCLE", "POLYGON", "REGION", "MOC"}
 
     @property
     def is_array(self) -> bool:
@@ -49,6 +49,8 @@ POINT = Type("POINT", "double", "2", "point", "spoint")
 CIRCLE = Type("CIRCLE", "double", "3", "circle", "scircle")
 POLYGON = Type("POLYGON", "double", "*", "polygon", "spoly")
 REGION = Type("REGION", "char", "*", "adql:REGION", "text")
+MOC = Type("MOC", "char", "*", "moc", "smoc")
+TMOC = Type("TMOC", "char", "*", None, "text")
 SMALLINT_ARRAY = Type("SMALLINT[]", "short", "*", None, "smallint[]")
 INTEGER_ARRAY = Type("INTEGER[]", "int", "*", None, "integer[]")
 BIGINT_ARRAY = Type("BIGINT[]", "long", "*", None, "bigint[]")
@@ -69,6 +71,8 @@ TYPES: dict[str, Type] = {
         CIRCLE,
         POLYGON,
         REGION,
+        MOC,
+        TMOC,
         SMALLINT_ARRAY,
         INTEGER_ARRAY,
         BIGINT_ARRAY,

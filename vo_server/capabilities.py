@@ -3,12 +3,12 @@
 Sources: VOSI 1.1 section 3.1, TAPRegExt 1.0 (the order of elements is the schema's), VOResource 1.1.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from lxml import etree
 
 from schema.model import Catalogue
-from vo_server.adql import FEATURES, Feature
+from vo_server.adql import FEATURES, RESOLVER_FEATURES, Feature
 from vo_server.results import FORMATS
 from vo_server.settings import Settings
 from vo_server.xmlwriter import node, serialized
@@ -52,7 +52,7 @@ def _table_access(catalogue: Catalogue, settings: Settings) -> etree._Element:
     children = [
         _interface(f"{settings.url}/tap", "base", "1.1", role="std"),
         *_data_models(catalogue),
-        _language(),
+        _language(RESOLVER_FEATURES if settings.name_resolver else FEATURES),
         *_output_formats(),
         node("executionDuration", None, None, [node("default", str(int(settings.sync_timeout)))]),
         node("outputLimit", None, None, [default, node("hard", str(settings.maxrec_hard), rows)]),
@@ -72,12 +72,12 @@ def _data_models(catalogue: Catalogue) -> Iterator[etree._Element]:
             yield node("dataModel", name, {"ivo-id": ivo_id})
 
 
-def _language() -> etree._Element:
+def _language(known: Mapping[str, Iterable[Feature]]) -> etree._Element:
     children = [
         node("name", "ADQL"),
         *(node("version", v, {"ivo-id": f"ivo://ivoa.net/std/ADQL#v{v}"}) for v in ADQL_VERSIONS),
-        node("description", "ADQL 2.1; what ADQL 2.0 has besides is accepted too."),
-        *(_language_features(kind, features) for kind, features in FEATURES.items()),
+        node("description", "ADQL 2.1 with extensions; what ADQL 2.0 has besides is accepted too."),
+        *(_language_features(kind, features) for kind, features in known.items()),
     ]
     return node("language", None, None, children)
 

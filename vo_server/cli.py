@@ -25,7 +25,7 @@ from ingest.run import Summary, collection_of, dry_run, ingest_release
 from ingest.simulate import MAX_OBSERVATIONS, simulate_release
 from ingest.store import Connection, StoreError, collection_size, remove_collection
 from schema.collection import Collection, CollectionError
-from vo_server import cluster, doctor, install
+from vo_server import adqlcheck, cluster, doctor, install
 from vo_server.app import create_app
 from vo_server.cluster import ClusterError
 from vo_server.install import InstallError
@@ -209,6 +209,32 @@ def demo_data(
     """Write a simulated GADF DL3 release with response functions."""
     written = simulate_release(directory, observations, seed)
     out.print(f"A simulated release of {observations} observations is in {written}.")
+
+
+@app.command("adql")
+def adql_command(
+    files: Annotated[list[Path], typer.Argument(help="Files with one query each; - is standard input.")],
+    syntax: Annotated[
+        bool, typer.Option("--syntax", help="Check the grammar only, without a database.")
+    ] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Refuse extensions of ADQL 2.1.")] = False,
+) -> None:
+    """Check queries, and show the SQL and the result columns; exit code 1 if one is refused."""
+
+    def say(text: str) -> None:
+        out.print(text, markup=False)
+
+    def complain(text: str) -> None:
+        err.print(text, markup=False)
+
+    if syntax:
+        code = adqlcheck.check_files(files, say, complain, strict=strict)
+    else:
+        known, note = adqlcheck.published(load_settings())
+        complain(f"note: {note}")
+        code = adqlcheck.translate_files(files, known, say, complain, strict=strict)
+    if code:
+        raise typer.Exit(code)
 
 
 @app.command("settings")

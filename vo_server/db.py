@@ -66,6 +66,9 @@ DRIVER_ERRORS: Final[tuple[tuple[type[psycopg.Error], type[errors.VOError]], ...
 """Driver error -> ours; the first row that fits."""
 
 
+MEMORY_SOURCE: Final = "mcxt.c"
+"""Where PostgreSQL refuses to make a value of more than 1 GB; it reports that as an internal error."""
+
 PGSPHERE_SOURCES: Final = frozenset(
     ("box.c", "circle.c", "ellipse.c", "euler.c", "line.c", "path.c", "point.c", "polygon.c", "sparse.y")
 )
@@ -92,7 +95,8 @@ def translated() -> Iterator[None]:
 
 
 def _kind(error: psycopg.Error) -> type[errors.VOError]:
-    if isinstance(error, pg.InternalError_) and Path(error.diag.source_file or "").name in PGSPHERE_SOURCES:
+    source = Path(error.diag.source_file or "").name
+    if isinstance(error, pg.InternalError_) and source in {MEMORY_SOURCE, *PGSPHERE_SOURCES}:
         return errors.DataError
     return next(ours for theirs, ours in DRIVER_ERRORS if isinstance(error, theirs))
 
@@ -106,6 +110,8 @@ def _told(error: psycopg.Error) -> str:
     source = Path(error.diag.source_file or "").name
     if source in PGSPHERE_SOURCES or error.diag.source_function == RAISED:
         return f"The query fails on the data: {error.diag.message_primary}"
+    if source == MEMORY_SOURCE:
+        return "The query fails on the data: a value becomes too large"
     words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(error).__name__).rstrip("_").lower()
     return f"The query fails on the data: {words}"
 

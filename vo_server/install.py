@@ -25,6 +25,9 @@ COLLECTIONS = "SELECT definition FROM vo.collection ORDER BY tap_schema"
 ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtext('vo-server catalogue'))"
 """Two ingests may change grants and TAP_SCHEMA at once; PostgreSQL refuses the second, so it waits."""
 
+_WITHDRAWN = "^(lo_.*|lowrite|loread|pg_advisory_.*|pg_try_advisory_.*|pg_notify|pg_export_snapshot)$"
+"""Functions of PostgreSQL, by name, that the reader of a private cluster cannot call."""
+
 _CONFLICT = "is already the commutator of operator"
 _REDUNDANT = re.compile(
     r"CREATE OPERATOR @ \(\s*LEFTARG\s*=\s*(?:bigint|spoint),\s*RIGHTARG\s*=\s*smoc,.*?\);", re.DOTALL
@@ -42,6 +45,8 @@ def install(settings: Settings, say: Callable[[str], None]) -> None:
     with owner(settings) as connection:
         _create_extension(connection, say)
         _create_reader(connection, settings)
+        if not settings.database_url:
+            _withdraw(connection)
     migrate(settings)
     with owner(settings) as connection:
         for table in tables_of(read_collections(connection)):
@@ -209,6 +214,17 @@ def _run_extension_script(connection: psycopg.Connection) -> None:
     with connection.transaction():
         connection.execute("SET LOCAL search_path TO public")
         connection.execute(comments.sub("", kept).encode())
+
+
+def _withdraw(connection: psycopg.Connection) -> None:
+    """Take from PUBLIC the functions with which a reader could fill the disk, block others or wait."""
+    found = connection.execute(
+        "SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace"
+        " AND proname ~ %s AND has_function_privilege('public', oid, 'EXECUTE')",
+        [_WITHDRAWN],
+    )
+    for (function,) in found.fetchall():
+        connection.execute(f"REVOKE EXECUTE ON FUNCTION {function} FROM PUBLIC".encode())
 
 
 def _create_reader(connection: psycopg.Connection, settings: Settings) -> None:

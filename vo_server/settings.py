@@ -108,6 +108,12 @@ class Settings:
     )
     connections: int = _setting(10, "Public queries that run at the same time.", _positive)
     votable_version: str = _setting("1.4", "VOTable version of results.")
+    name_resolver: str = _setting(
+        "",
+        "Sesame service that finds the objects of ivo_simbadpoint, such as"
+        " https://cds.unistra.fr/cgi-bin/nph-sesame. Empty: none, so that no query reaches out.",
+        lambda t: _url(t) if t else "",
+    )
     ingest_processes: int = _setting(
         lambda: os.cpu_count() or 1, "Processes that read files during ingest.", _positive
     )

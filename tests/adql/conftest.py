@@ -13,6 +13,7 @@ from schema.types import (
     DOUBLE,
     DOUBLE_ARRAY,
     INTEGER,
+    MOC,
     POINT,
     POLYGON,
     REAL,
@@ -142,6 +143,8 @@ def _oid(kind: Type) -> int:
     """The PostgreSQL type that a result column of this type has."""
     if kind.name in {"POINT", "CIRCLE", "POLYGON"}:
         kind = DOUBLE_ARRAY
+    if kind is MOC:
+        kind = VARCHAR
     info = psycopg.adapters.types[kind.postgres.removesuffix("[]")]
     return info.array_oid if kind.is_array else info.oid
 

@@ -50,6 +50,8 @@ def test_limit_and_top(rows: Query) -> None:
         ("2 - 3 - 4", -5),
         ("1e+2", 100.0),
         ("'it''s' || ' ' || UPPER('ok')", "it's OK"),
+        ("1 || 'a' || 2.5 || -3", "1a2.5-3"),
+        ("CAST('2020-02-29' AS TIMESTAMP) || 'Z'", "2020-02-29T00:00:00Z"),
         ("CAST('12' AS INTEGER)", 12),
         ("CAST(1.5 AS VARCHAR)", "1.5"),
         ("CAST('abcdef' AS CHAR(3))", "abc"),
@@ -142,13 +144,13 @@ def test_metadata_of_computed_columns(catalogue: Catalogue) -> None:
     )
     columns = translate(text, catalogue).columns
     assert [(c.unit, c.ucd, c.source) for c in columns] == [
-        ("d", "time.start", None),
-        ("deg", "pos.eq.ra", None),
+        ("d", "time.start;stat.mean", None),
+        ("deg", "pos.eq.ra;stat.max", None),
         (None, "meta.number", None),
         ("byte", None, None),
         ("deg", "pos.angDistance", None),
         ("deg**2", "phys.angArea", None),
-        (None, None, None),
+        ("deg", None, None),
         ("deg", "pos.eq.dec", None),
     ]
     union = translate("SELECT s_ra FROM sky.obs UNION SELECT s_dec FROM sky.obs", catalogue).columns[0]

@@ -1,11 +1,16 @@
 """Whatever the text is, it becomes a translation or an ADQLError that says where."""
 
+import random
+import time
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from schema.model import Catalogue
 from schema.reserved import RESERVED_WORDS
+from tests.adql.mutations import mutated
+from tests.adql.test_cases import ACCEPTED
 from vo_server.adql import ADQLError, translate
 from vo_server.adql.tokens import MAX_DEPTH, MAX_LENGTH
 
@@ -32,28 +37,63 @@ TOKENS = st.sampled_from(
         *("SELECT", "FROM sky.obs", "WHERE", "SELECT * FROM sky.obs", "CONTAINS(", "POINT(s_ra, s_dec)"),
     ]
 )
+SOON = 2.0
+"""Seconds of processor time in which any text is dealt with."""
+
 FREELY = settings(
     deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
+PIECES = st.sampled_from(
+    ["\0", "\ud800", "\x1b", "\x85", "\u2028", "\r", "\n", "\t", "''", '""', "--", "/*", "*/"]
+)
+WRITTEN = st.lists(st.one_of(st.text(max_size=20), PIECES, TOKENS), max_size=20).map("".join)
+"""Any characters, among them those that quote, comment or break lines, and half surrogate pairs."""
+
 
 def check(text: str, catalogue: Catalogue) -> None:
+    """A translation, or an error that says where; either soon."""
+    started = time.process_time()
     error: ADQLError | None = None
     try:
         assert translate(text, catalogue, limit=5).columns
     except ADQLError as caught:
         error = caught
+    assert time.process_time() - started < SOON
     if error is not None:
-        assert error.message
-        assert 1 <= error.line <= text.count("\n") + 1
-        assert 1 <= error.column <= len(text) + 1
-        assert error.message in str(error)
+        check_error(error, text)
+
+
+def check_error(error: ADQLError, text: str) -> None:
+    """Line, column and offending text are where the text has them, and the carets stand below it."""
+    assert error.message
+    assert error.message in str(error)
+    str(error).encode()
+    lines = text.split("\n")
+    assert 1 <= error.line <= len(lines)
+    assert 1 <= error.column <= len(lines[error.line - 1]) + 1
+    start = sum(len(line) + 1 for line in lines[: error.line - 1]) + error.column - 1
+    assert text.startswith(error.offending, start)
+    if error.excerpt:
+        shown, carets = error.excerpt.split("\n")
+        at = carets.index("^")
+        first = error.offending.partition("\n")[0]
+        printed = "".join(c if c.isprintable() else " " for c in first)[:120]
+        assert carets == " " * at + "^" * max(1, len(printed))
+        assert not printed or shown[at : at + len(printed)] == printed
 
 
 @FREELY
 @given(text=st.text())
 def test_any_text(text: str, catalogue: Catalogue) -> None:
     check(text, catalogue)
+
+
+@FREELY
+@given(text=WRITTEN)
+def test_any_characters(text: str, catalogue: Catalogue) -> None:
+    check(text, catalogue)
+    check(f"SELECT obs_id FROM sky.obs WHERE target = {text}", catalogue)
 
 
 @FREELY
@@ -81,6 +121,24 @@ def test_names_and_strings_reach_the_result_as_they_are(name: str, value: str, c
         assert translation.columns[0].name == name
         assert translation.parameters == (value,)
         assert value == "" or value in {"$", "1", "t"} or f"'{value}'" not in translation.sql
+
+
+QUERIES = [adql for _, (adql, _) in ACCEPTED]
+
+
+@FREELY
+@given(text=st.sampled_from(QUERIES), seed=st.integers(0, 2**32))
+def test_any_mutation_of_a_query(text: str, seed: int, catalogue: Catalogue) -> None:
+    check(mutated(text, random.Random(seed)), catalogue)  # noqa: S311 - a draw, no secret
+
+
+@FREELY
+@given(text=st.sampled_from(QUERIES), at=st.integers(0), character=st.characters())
+def test_any_character_in_a_query(text: str, at: int, character: str, catalogue: Catalogue) -> None:
+    at %= len(text)
+    check(text[:at] + character + text[at:], catalogue)
+    check(text[:at] + character + text[at + 1 :], catalogue)
+    check(text[:at], catalogue)
 
 
 def test_nesting_is_bounded(catalogue: Catalogue) -> None:

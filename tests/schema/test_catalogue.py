@@ -215,6 +215,8 @@ def test_types_tie_the_three_worlds() -> None:
         "CIRCLE": ("double", "3", "circle", "scircle"),
         "POLYGON": ("double", "*", "polygon", "spoly"),
         "REGION": ("char", "*", "adql:REGION", "text"),
+        "MOC": ("char", "*", "moc", "smoc"),
+        "TMOC": ("char", "*", None, "text"),
     }
     for kind in (t for t in TYPES.values() if t.is_array):
         scalar = TYPES[kind.name.removesuffix("[]")]

@@ -30,9 +30,8 @@ class Batches:
 
 def columns(*types: str) -> list[Column]:
     """Columns c0, c1... of the named types."""
-    return [
-        Column(f"c{n}", TYPES[t], shapes=("a", "b") if t == "REGION" else None) for n, t in enumerate(types)
-    ]
+    shapes = {"REGION": ("a", "b"), "TMOC": ("a",)}
+    return [Column(f"c{n}", TYPES[t], shapes=shapes.get(t)) for n, t in enumerate(types)]
 
 
 def result(

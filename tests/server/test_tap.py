@@ -209,8 +209,9 @@ def test_time_limit(hasty: httpx.Client) -> None:
 @pytest.mark.parametrize(
     ("shape", "message"),
     [
-        ("POLYGON(0, 0, 1, 1, 1, 0, 0, 1)", "a line segment overlaps or polygon too large"),
-        ("CIRCLE(0, 0, schema_index * 100)", "radius must be not greater than 90"),
+        ("POLYGON(0, 0, 1, 1, 1, 0, 0, 1)", "sides of the polygon cross"),
+        ("POLYGON(0, 0, 1, 1, 1, 0, 0, schema_index)", "a line segment overlaps or polygon too large"),
+        ("CIRCLE(0, 0, -1 - schema_index)", "radii go from 0 to 180 degrees"),
     ],
 )
 def test_faults_of_shapes_are_the_users(client: httpx.Client, shape: str, message: str) -> None:

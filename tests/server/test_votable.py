@@ -37,6 +37,8 @@ VALUES: dict[str, list[Any]] = {
     "CIRCLE": [[83.63, 22.01, 2.5], [0.0, -90.0, 0.1], [1.0, 2.0, 3.0]],
     "POLYGON": [[1.0, 1.0, 2.0, 1.0, 2.0, 2.0], [0.0] * 8, [10.0, 0.0, 11.0, 0.0, 11.0, 1.0]],
     "REGION": ["Circle ICRS 83.63 22.01 2.5", "Polygon ICRS 1 1 2 1 2 2", "Circle ICRS 0 0 1"],
+    "MOC": ["3/1-3 5 4/90", "0/0-11", "29/1"],
+    "TMOC": ["41/1-3 5", "31/7", "61/1 3"],
     "SMALLINT[]": [[1], [-5, 6], []],
     "INTEGER[]": [[1, 2, 3], [-5], [2**31 - 1]],
     "BIGINT[]": [[1, 2], [2**62], [3]],
@@ -273,8 +275,9 @@ def test_stilts_reads_both_serialisations_alike(tmp_path: Path) -> None:
 def test_votlint_finds_nothing(tmp_path: Path, write: Write, maxrec: int) -> None:
     """Geometries aside: votlint 3.4.7 misreads every binary stream with xtype polygon, STILTS' own too,
     and wants numbers for the NULL of an array of fixed length, where VOTable 1.3 and later has no text.
+    It does not know the xtype moc of DALI 1.2 yet.
     """
-    names = [name for name in TYPES if name not in {"POINT", "CIRCLE", "POLYGON"}]
+    names = [name for name in TYPES if name not in {"POINT", "CIRCLE", "POLYGON", "MOC"}]
     rows = [(None,) * len(names), *zip(*(VALUES[n] for n in names), strict=True)]
     assert stilts("votlint", f"votable={written(tmp_path, write, columns(*names), rows, maxrec)}") == ""
 

@@ -99,6 +99,11 @@ def _arithmetic(node: nodes.Node) -> Iterator[Span]:
         yield node.at
 
 
+def _full_joins(node: nodes.Node) -> Iterator[Span]:
+    if isinstance(node, nodes.JoinStep) and node.kind == "FULL":
+        yield node.at
+
+
 def _subqueries(node: nodes.Node) -> Iterator[Span]:
     """Queries that stand for a value."""
     for each in fields(node):
@@ -148,6 +153,11 @@ FAULTS: dict[str, Fault] = {
         "the pattern ends with its escape character",
         "",
         lambda node: iter([node.pattern.at] if isinstance(node, nodes.Like) else ()),
+    ),
+    "0A000": Fault(
+        "the condition of a FULL JOIN must hold columns equal",
+        "as in ON a.x = b.x, or USING (x)",
+        _full_joins,
     ),
     "21000": Fault(
         "a query that stands for a value brings more than one row",

@@ -5,7 +5,7 @@ serves be used in its `matching` form, which does not tell false from unknown.
 """
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from schema.types import TIMESTAMP, VARCHAR
 from vo_server.adql import nodes
@@ -30,7 +30,7 @@ class ConditionRenderer(ValueRenderer):
     """Renders conditions. The terms it returns are boolean SQL."""
 
     def subquery(self, query: nodes.Query, outer: Scope, *, columns: int | None) -> tuple[str, list[Term]]:
-        """A query behind IN or EXISTS and its columns; the query renderer provides it."""
+        """A query behind IN or EXISTS, or a value, and its columns; the query renderer provides it."""
         raise NotImplementedError
 
     def condition(self, node: nodes.Condition, place: Place, *, positive: bool = True) -> Term:
@@ -54,19 +54,20 @@ class ConditionRenderer(ValueRenderer):
         test = _as_test(left, comparison, right)
         if test is not None:
             return derived(_tested(*test, positive=positive), None, node.at, [left, right])
-        return derived(f"({left.sql} {comparison} {right.sql})", None, node.at, [left, right])
+        sql = f"({beside(left, right)} {comparison} {beside(right, left)})"
+        return derived(sql, None, node.at, [left, right])
 
     def pair(self, left: nodes.Value, right: nodes.Value, place: Place) -> tuple[Term, Term]:
         """Two values that are to be compared."""
-        if isinstance(left, nodes.String):
-            other = self.value(right, place)
-            first = self.value_as(left, place, other.type)
-            self.comparable(first, other)
-            return first, other
-        first = self.value(left, place)
-        other = self.value_as(right, place, first.type)
+        first, other = self.dated([left, right], place)
         self.comparable(first, other)
         return first, other
+
+    def dated(self, values: Sequence[nodes.Value], place: Place) -> list[Term]:
+        """Values that belong together: if one is a timestamp, string literals become timestamps, too."""
+        others = {i: self.value(v, place) for i, v in enumerate(values) if not isinstance(v, nodes.String)}
+        wanted = TIMESTAMP if any(t.type is TIMESTAMP for t in others.values()) else None
+        return [others.get(i) or self.value_as(v, place, wanted) for i, v in enumerate(values)]
 
     def comparable(self, left: Term, right: Term) -> None:
         """ADQLError unless the two values can be compared."""
@@ -89,31 +90,39 @@ class ConditionRenderer(ValueRenderer):
         raise ADQLError(f"{sides}: they cannot be compared", at, hint)
 
     def _between(self, node: nodes.Between, place: Place, positive: bool) -> Term:
-        first, low = self.pair(node.operand, node.low, place)
-        operand, high = self.pair(node.operand, node.high, place)
-        if first.type is not operand.type:
-            raise ADQLError("the limits of BETWEEN are of different types", node.at)
+        operand, low, high = self.dated([node.operand, node.low, node.high], place)
+        self.comparable(low, operand)
+        self.comparable(operand, high)
         word = "NOT BETWEEN" if node.negated else "BETWEEN"
-        sql = f"({operand.sql} {word} {low.sql} AND {high.sql})"
+        first = beside(operand, low if low.type is not None else high)
+        sql = f"({first} {word} {beside(low, operand)} AND {beside(high, operand)})"
         return derived(sql, None, node.at, [operand, low, high])
 
     def _in_list(self, node: nodes.InList, place: Place, positive: bool) -> Term:
         operand, first = self.pair(node.operand, node.items[0], place)
-        items = [first]
+        items, listed = [first], [beside(first, operand)]
         for item in node.items[1:]:
+            if operand.type is VARCHAR and isinstance(item, nodes.String):
+                listed.append(self.parameters.bind(item.value))
+                continue
             term = self.value_as(item, place, operand.type)
-            self.comparable(operand, term)
+            if term.type is not first.type:
+                self.comparable(operand, term)
             items.append(term)
+            listed.append(beside(term, operand))
         word = "NOT IN" if node.negated else "IN"
-        sql = f"({operand.sql} {word} ({', '.join(i.sql for i in items)}))"
+        typed = next((i for i in items if i.type is not None), first)
+        sql = f"({beside(operand, typed)} {word} ({', '.join(listed)}))"
         return derived(sql, None, node.at, [operand, *items])
 
     def _in_query(self, node: nodes.InQuery, place: Place, positive: bool) -> Term:
         operand = self.value(node.operand, place)
         sql, columns = self.subquery(node.query, place.scope, columns=1)
         self.comparable(operand, columns[0])
+        # A column of nothing but NULLs is text to PostgreSQL.
+        first = operand.as_type(VARCHAR) if columns[0].type is None else beside(operand, columns[0])
         word = "NOT IN" if node.negated else "IN"
-        return derived(f"({operand.sql} {word} ({sql}))", None, node.at, [operand])
+        return derived(f"({first} {word} ({sql}))", None, node.at, [operand])
 
     def _exists(self, node: nodes.Exists, place: Place, positive: bool) -> Term:
         sql, _ = self.subquery(node.query, place.scope, columns=None)
@@ -124,13 +133,20 @@ class ConditionRenderer(ValueRenderer):
         pattern = self.text(self.value(node.pattern, place), node.operator)
         word = f"NOT {node.operator}" if node.negated else node.operator
         # ADQL has no escape character, PostgreSQL's is the backslash unless told otherwise.
-        sql = f"({operand.as_type(VARCHAR)} {word} {pattern.as_type(VARCHAR)} ESCAPE '')"
+        escape = self.parameters.bind(node.escape) if node.escape else "''"
+        sql = f"({operand.as_type(VARCHAR)} {word} {pattern.as_type(VARCHAR)} ESCAPE {escape})"
         return derived(sql, None, node.at, [operand, pattern])
 
     def _is_null(self, node: nodes.IsNull, place: Place, positive: bool) -> Term:
         term = self.value(node.operand, place)
         word = "IS NOT NULL" if node.negated else "IS NULL"
         return derived(f"({term.sql} {word})", None, node.at, [term])
+
+
+def beside(term: Term, other: Term) -> str:
+    """The SQL of what is compared with `other`; a value that can only be NULL becomes of its type."""
+    plain = term.type is not None or other.type is None or term.sql == "NULL"
+    return term.sql if plain else term.as_type(other.type or VARCHAR)
 
 
 def _shown(term: Term, side: str) -> str:

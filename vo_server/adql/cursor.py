@@ -1,11 +1,13 @@
 """A position in a list of tokens: looking, accepting, expecting, complaining."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from math import isinf
 from typing import TypeVar
 
 from schema.reserved import RESERVED_WORDS
-from vo_server.adql.errors import ADQLError, did_you_mean
+from vo_server.adql.dialects import PAIRS, VALUES, WORDS
+from vo_server.adql.errors import ADQLError, Span, resembling
+from vo_server.adql.extensions import Extension
 from vo_server.adql.nodes import Name
 from vo_server.adql.tokens import Kind, Token
 
@@ -13,12 +15,24 @@ T = TypeVar("T")
 
 MAX_INTEGER = 2**63 - 1
 
+CLAUSE_WORDS = frozenset(
+    {"SELECT", "DISTINCT", "ALL", "TOP", "FROM", "WHERE", "GROUP", "HAVING", "ORDER", "BY", "OFFSET", "WITH"}
+    | {"JOIN", "ON", "USING", "AS", "UNION", "EXCEPT", "INTERSECT", "ASC", "DESC"}
+    | {"AND", "OR", "NOT", "IN", "IS", "BETWEEN", "LIKE", "ILIKE", "EXISTS"}
+)
+"""The words of the grammar itself, which cannot be meant as names or functions."""
+
+
+_NAMES = {",": "comma", ".": "dot", ";": "semicolon"}
+"""Symbols that would be lost in the punctuation of a message."""
+
 
 class Cursor:
-    """Reads tokens from left to right, never back."""
+    """Reads tokens from left to right, never back; a `strict` one refuses extensions of the grammar."""
 
-    def __init__(self, tokens: list[Token]) -> None:
+    def __init__(self, tokens: list[Token], *, strict: bool = False) -> None:
         self._tokens = tokens
+        self._strict = strict
         self._index = 0
         self.current = tokens[0]
 
@@ -43,12 +57,12 @@ class Cursor:
         """Whether the current token is the symbol."""
         return self.current.text == symbol and self.current.kind is Kind.SYMBOL
 
-    def follows_symbol(self, symbol: str) -> bool:
-        """Whether the token behind the current one is the symbol."""
+    def follows_symbol(self, symbols: str) -> bool:
+        """Whether the token behind the current one is one of the symbols, each of one character."""
         if self.current.kind is Kind.END:
             return False
         token = self._tokens[self._index + 1]
-        return token.kind is Kind.SYMBOL and token.text == symbol
+        return token.kind is Kind.SYMBOL and token.text in symbols
 
     def at_query(self) -> bool:
         """Whether a query in parentheses begins here: SELECT or WITH behind opening parentheses.
@@ -101,6 +115,11 @@ class Cursor:
             return True
         return False
 
+    def extended(self, extension: Extension, at: Span) -> None:
+        """Note that the text `at` is an extension; ADQLError if only ADQL 2.1 is to be accepted."""
+        if self._strict:
+            raise extension.refused(at)
+
     def expect_word(self, word: str, hint: str) -> None:
         """Step over the keyword; ADQLError if it is not here."""
         if not self.accept_word(word):
@@ -131,9 +150,14 @@ class Cursor:
         """An identifier; `what` names it in errors."""
         token = self.current
         if not self.at_identifier():
-            if token.kind is Kind.WORD:
+            hint = f"the name of a {what} is expected here"
+            if token.kind is Kind.WORD and token.text not in CLAUSE_WORDS:
                 raise self.reserved(token)
-            raise self.unexpected(f"the name of a {what} is expected here")
+            if token.kind is Kind.STRING and '"' not in token.text:
+                hint += f'; names are quoted with double quotes: "{token.text[:80]}"'
+            elif token.kind is Kind.WORD:
+                hint += f'; as a name it is written in double quotes: "{token.raw.lower()}"'
+            raise self.unexpected(hint)
         self.advance()
         return Name(
             token.at, token.text if token.kind is Kind.QUOTED else token.raw, token.kind is Kind.QUOTED
@@ -169,21 +193,43 @@ class Cursor:
         self.advance()
         return int(self.number(token))
 
-    def unexpected(self, hint: str, *, wanted: str = "") -> ADQLError:
-        """The error for the current token, which cannot stand here."""
+    def unexpected(self, hint: str, *, wanted: str = "", words: Iterable[str] = ()) -> ADQLError:
+        """The error for the current token, which cannot stand here.
+
+        It stands where `wanted` is expected, or where one of the `words` of the grammar could stand.
+        """
         token = self.current
-        shown = "the query ends too early" if token.kind is Kind.END else f"unexpected {token.raw[:80]}"
-        words = [
-            t.raw for t in self._tokens[max(0, self._index - 1) : self._index + 1] if t.kind is Kind.WORD
-        ]
-        near = next((f"is {w} meant to be {wanted}?" for w in words if did_you_mean(w, [wanted])), "")
-        message = f"{shown}, expected {wanted}" if wanted else shown
-        return ADQLError(message, token.at, f"{hint}; {near}" if near else hint)
+        pair = self._pair()
+        if pair is not None:
+            text, start = pair
+            return ADQLError(f"unexpected {text}", (start, start + 2), PAIRS[text])
+        hints = [hint, WORDS.get(token.text, "") if token.kind is Kind.WORD else ""]
+        if not wanted and hints[1]:
+            del hints[0]
+        for near in self._tokens[max(0, self._index - 1) : self._index + 1]:
+            meant = resembling(near.raw, [wanted, *words]) if near.kind is Kind.WORD else ""
+            if meant and near.text not in RESERVED_WORDS:
+                hints.append(f"is {near.raw} meant to be {meant}?")
+                break
+        shown = "the query ends too early"
+        if token.kind is not Kind.END:
+            shown = f"unexpected {_NAMES.get(token.raw, token.raw[:80])}"
+        message = f"{shown}, expected {_NAMES.get(wanted, wanted)}" if wanted else shown
+        return ADQLError(message, token.at, "; ".join(filter(None, hints)))
+
+    def _pair(self) -> tuple[str, int] | None:
+        """Two symbols of other dialects at the current token, and where they begin."""
+        for index in (self._index - 1, self._index):
+            first, second = self._tokens[index], self._tokens[min(index + 1, len(self._tokens) - 1)]
+            text = first.raw + second.raw
+            if index >= 0 and text in PAIRS and first.at[1] == second.start:
+                return text, first.start
+        return None
 
     def reserved(self, token: Token) -> ADQLError:
         """The error for a reserved word where an identifier or value should be."""
+        hint = f'as a name it is written in double quotes: "{token.raw.lower()}"'
+        foreign = VALUES.get(token.text)
         return ADQLError(
-            f"{token.raw} is a reserved word of ADQL",
-            token.at,
-            f'as a name it is written in double quotes: "{token.raw.lower()}"',
+            f"{token.raw} is a reserved word of ADQL", token.at, f"{foreign}; {hint}" if foreign else hint
         )

@@ -56,6 +56,12 @@ def _excerpt(line: str, at: int, width: int, *, around: int = 60) -> str:
     return f"  {before}{shown}{after}\n  {' ' * (len(before) + at - left)}{carets}"
 
 
+def resembling(word: str, known: Iterable[str]) -> str:
+    """The upper-case word of `known` that `word` may be meant to be; empty if none, or if it is one."""
+    found = get_close_matches(word.upper(), known, n=1, cutoff=0.74)
+    return found[0] if found and found[0] != word.upper() else ""
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """A hint with the known names nearest to `name`, or an empty string.
 

@@ -11,6 +11,7 @@ from schema.types import (
     CIRCLE,
     DOUBLE,
     INTEGER,
+    MOC,
     POINT,
     POLYGON,
     REAL,
@@ -19,22 +20,23 @@ from schema.types import (
     VARCHAR,
     Type,
 )
-from vo_server.adql import nodes
+from vo_server.adql import metadata, nodes, units
 from vo_server.adql.calls import Arguments
-from vo_server.adql.errors import ADQLError, Span, did_you_mean
+from vo_server.adql.dialects import unknown_function
+from vo_server.adql.errors import ADQLError, Span
 from vo_server.adql.functions import FUNCTIONS, WANTED, applied, choose, fitted
-from vo_server.adql.geometry import GEOMETRY, build_geometry, shape_of
+from vo_server.adql.geometry import GEOMETRY, shape_of
 from vo_server.adql.names import Scope
 from vo_server.adql.terms import (
-    Meta,
     Parameters,
-    Shape,
     Term,
     derived,
     describe,
     number,
     wider,
 )
+from vo_server.adql.transform import build_geometry
+from vo_server.adql.weights import MAX_WEIGHT, too_large
 
 # DALI 1.1, 3.3.3, and its lenient forms: a space for T, seconds left out, a final Z.
 _TIMESTAMP = re.compile(r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?))?Z?\Z")
@@ -42,6 +44,12 @@ TIMESTAMP_HINT = "timestamps look like '2026-01-01' or '2026-01-01T12:00:00.000'
 
 MAX_EXPRESSION = 200_000
 """Longest SQL of one value. Some functions use an argument twice, so that nesting them multiplies it."""
+
+MAX_EXPANDED = 4 * MAX_WEIGHT
+"""Most characters that a whole statement takes over from its subqueries."""
+
+MAX_JOINED_TEXTS = 200
+"""Most operands of ||: PostgreSQL joins constant ones at once, each time copying what it has so far."""
 
 FOLDS: dict[str, Callable[[float, float], float]] = {
     "+": lambda a, b: a + b,
@@ -66,6 +74,10 @@ CASTS: dict[str, Type] = {
 """What CAST takes; CHAR and VARCHAR without a length do not cut, geometries come from DALI strings."""
 
 
+ALTERNATIVES = frozenset({"COALESCE", "NULLIF", "GREATEST", "LEAST"})
+"""What is called like a function, but takes values of any one type."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where an expression stands: what names mean there, and what may be used.
@@ -83,6 +95,7 @@ class ValueRenderer:
 
     def __init__(self) -> None:
         self.parameters = Parameters()
+        self._expanded = 0
 
     def value(self, node: nodes.Value, place: Place) -> Term:
         """The SQL of a value. Raises ADQLError for unknown names and mixed types."""
@@ -110,6 +123,9 @@ class ValueRenderer:
 
     def _column(self, node: nodes.ColumnReference, place: Place) -> Term:
         field, own = place.scope.column(node)
+        self._expanded += field.weight
+        if self._expanded > MAX_EXPANDED:
+            raise too_large(node.at)
         grouped = field.sql in place.groups
         shown = ".".join(p.text for p in node.parts)
         loose = ((shown, node.at),) if own else ()
@@ -139,7 +155,8 @@ class ValueRenderer:
             return _constant(-operand.constant if node.sign == "-" else operand.constant, node.at)
         kind = operand.type or DOUBLE
         sql = operand.as_type(kind)
-        return derived(f"(- {sql})" if node.sign == "-" else sql, kind, node.at, [operand])
+        sql = f"(- {sql})" if node.sign == "-" else sql
+        return derived(sql, kind, node.at, [operand], metadata.same_unit([operand]))
 
     def _operand(self, node: nodes.Value, place: Place, operator: str) -> Term:
         term = self.value(node, place)
@@ -153,21 +170,25 @@ class ValueRenderer:
             return self._concatenation(node, place)
         first = self._operand(node.first, place, node.rest[0][0])
         kind, constant = first.type or DOUBLE, first.constant
-        terms, parts = [first], [first.as_type(kind)]
+        others, parts = [], [first.as_type(kind)]
         for operator, operand in node.rest:
             term = self._operand(operand, place, operator)
             own = term.type or DOUBLE
-            terms.append(term)
+            others.append((operator, term))
             parts.append(f" {operator} {term.as_type(own)}")
             kind = wider(kind, own)
             constant = _fold(operator, constant, term.constant)
-        result = derived(f"({''.join(parts)})", kind, node.at, terms)
+        terms = [first, *(t for _, t in others)]
+        meta = metadata.chain(first, others)
+        result = derived(f"({''.join(parts)})", kind, node.at, terms, meta)
         result.constant = constant
         return result
 
     def _concatenation(self, node: nodes.Chain, place: Place) -> Term:
-        terms = [self.text(self.value(n, place), "||") for n in (node.first, *(n for _, n in node.rest))]
-        return derived(f"({' || '.join(t.as_type(VARCHAR) for t in terms)})", VARCHAR, node.at, terms)
+        if len(node.rest) >= MAX_JOINED_TEXTS:
+            raise ADQLError(f"|| joins more than {MAX_JOINED_TEXTS} texts", node.at)
+        terms = [self.value(n, place) for n in (node.first, *(n for _, n in node.rest))]
+        return derived(f"({' || '.join(_as_text(t) for t in terms)})", VARCHAR, node.at, terms)
 
     def text(self, term: Term, user: str) -> Term:
         """`term`, which must be text for `user`."""
@@ -184,20 +205,21 @@ class ValueRenderer:
         if target.is_geometry:
             return self._cast_geometry(node, place)
         term = self.value_as(node.operand, place, target)
-        if term.shape is not None and term.type is not None and term.type.name != "REGION":
+        if term.shape is not None and not term.is_text and term.type is not MOC:
             raise ADQLError(f"{describe(term.type)} cannot be cast to {node.target}", term.at)
         if (target is TIMESTAMP) and not (term.is_text or term.type is TIMESTAMP):
             raise ADQLError(f"{describe(term.type)} cannot be cast to TIMESTAMP", term.at, TIMESTAMP_HINT)
         if target.numeric is not None and not (term.is_number or term.is_text):
             raise ADQLError(f"{describe(term.type)} cannot be cast to {node.target}", term.at)
-        sql = term.as_type(target)
-        if target is VARCHAR and term.type is TIMESTAMP:
-            sql = f"replace({sql}, ' ', 'T')"
+        sql = _as_text(term) if target is VARCHAR else term.as_type(target)
         if node.length is not None:
             if not 0 < node.length <= 10_485_760:
                 raise ADQLError(f"the length {node.length} is out of range", node.at)
             sql = f"left({sql}, {node.length})"
-        return derived(sql, target, node.at, [term], replace(term.meta, source=None))
+        meta = metadata.same_quantity([term])
+        if target.numeric is None:
+            meta = replace(meta, unit=None)
+        return derived(sql, target, node.at, [term], meta)
 
     def _cast_geometry(self, node: nodes.Cast, place: Place) -> Term:
         if not isinstance(node.operand, nodes.String):
@@ -219,6 +241,21 @@ class ValueRenderer:
         ]
         return self._geometry(nodes.Call(node.at, node.target, node.at, arguments), place)
 
+    def _in_unit(self, node: nodes.InUnit, place: Place) -> Term:
+        operand = self.value(node.operand, place)
+        if not operand.is_number:
+            raise ADQLError(f"IN_UNIT takes a number, this is {describe(operand.type)}", operand.at)
+        if operand.meta.unit in {None, units.UNKNOWN}:
+            hint = "tap_schema.columns tells the units of the columns"
+            raise ADQLError(f"{operand.name or 'the value'} has no unit", node.operand.at, hint)
+        try:
+            factor = units.factor(operand.meta.unit or "", node.unit)
+        except units.UnitError as error:
+            raise ADQLError(error.message, node.unit_at, error.hint) from None
+        sql = f"({operand.as_type(DOUBLE)} * {number(factor)})"
+        meta = replace(metadata.same_quantity([operand]), unit=node.unit)
+        return self._named(derived(sql, DOUBLE, node.at, [operand], meta), "in_unit")
+
     def _geometry(self, node: nodes.Call, place: Place) -> Term:
         return build_geometry(node, lambda n: self.value(n, place), self.parameters)
 
@@ -226,18 +263,21 @@ class ValueRenderer:
         inside = self._inside_aggregate(node.name, node.at, place)
         name = node.name.lower()
         if node.argument is None:
-            return Term("count(*)", BIGINT, node.at, Meta(ucd="meta.number"), name, aggregate=True)
+            return Term("count(*)", BIGINT, node.at, metadata.counted([]), name, aggregate=True)
+        borrowed = place.scope.borrowed
         term = self.value(node.argument, inside)
+        if place.scope.borrowed > borrowed:
+            _check_own(node.name, node.at, [term])
         distinct = "DISTINCT " if node.distinct else ""
+        meta = metadata.AGGREGATES[node.name]([term])
         if node.name == "COUNT":
             sql = f"count({distinct}{term.sql})"
-            return Term(sql, BIGINT, node.at, Meta(ucd="meta.number"), name, aggregate=True)
+            return Term(sql, BIGINT, node.at, meta, name, aggregate=True)
         if node.name in {"AVG", "SUM"} and not term.is_number:
             raise ADQLError(f"{node.name} takes numbers, this is {describe(term.type)}", term.at)
         if (term.shape is not None and not term.is_text) or (term.type is not None and term.type.is_array):
             raise ADQLError(f"{node.name} does not order {describe(term.type)}", term.at)
         kind, sql = _AGGREGATES[node.name](term, distinct)
-        meta = Meta(term.meta.description, term.meta.unit, term.meta.ucd)
         return Term(sql, kind, node.at, meta, name, aggregate=True)
 
     def _inside_aggregate(self, name: str, at: Span, place: Place) -> Place:
@@ -253,51 +293,37 @@ class ValueRenderer:
         name = node.name.upper()
         if name in GEOMETRY:
             return self._named(self._geometry(node, place), name)
-        if name == "COALESCE":
-            return self._coalesce(node, place)
+        if name in ALTERNATIVES:
+            return self.compound(node, place)
         forms = FUNCTIONS.get(name)
         if forms is None:
             known = [f.name for rows in FUNCTIONS.values() for f in rows] + list(GEOMETRY)
-            raise ADQLError(f"unknown function {node.name}", node.name_at, did_you_mean(node.name, known))
+            raise unknown_function(node, [*known, *ALTERNATIVES])
         inside = self._inside_aggregate(node.name, node.at, place) if forms[0].aggregate else place
         form = choose(node, forms)
+        borrowed = place.scope.borrowed
         terms = [
             fitted(self.value_as(argument, inside, WANTED[kind][0]), kind, form)
             for argument, (_, kind) in zip(node.arguments, form.arguments, strict=True)
         ]
+        if form.aggregate and place.scope.borrowed > borrowed:
+            _check_own(form.name, node.at, terms)
         return self._named(applied(form, Arguments(form.name, node.at, terms, self.parameters)), name)
+
+    def compound(self, node: nodes.Case | nodes.ScalarQuery | nodes.Call, place: Place) -> Term:
+        """A value that holds conditions, a query, or alternatives; the renderer of these provides it."""
+        raise NotImplementedError
 
     def _named(self, term: Term, name: str) -> Term:
         term.name = name.lower()
         return term
 
-    def _coalesce(self, node: nodes.Call, place: Place) -> Term:
-        if not node.arguments:
-            raise ADQLError("COALESCE has no arguments", node.at, "it is written COALESCE(a, b, ...)")
-        others = {
-            i: self.value(a, place) for i, a in enumerate(node.arguments) if not isinstance(a, nodes.String)
-        }
-        dated = TIMESTAMP if any(t.type is TIMESTAMP for t in others.values()) else None
-        terms = [others.get(i) or self.value_as(a, place, dated) for i, a in enumerate(node.arguments)]
-        kind = terms[0].type
-        for term in terms[1:]:
-            kind = common_type(kind, term.type)
-            if kind is None and term.type is not None:
-                raise ADQLError(
-                    f"COALESCE mixes {describe(terms[0].type)} and {describe(term.type)}",
-                    term.at,
-                    "all arguments have one type; CAST turns one into another",
-                )
-        if kind is None:
-            return self._named(terms[0], "coalesce")
-        wanted = kind
-        meta = replace(terms[0].meta, source=None, utype=None)
-        term = derived(
-            f"COALESCE({', '.join(t.as_type(wanted) for t in terms)})", wanted, node.at, terms, meta
-        )
-        if wanted.is_geometry and wanted.name != "REGION":
-            term.shape = Shape(wanted.name.lower(), term.sql)
-        return self._named(term, terms[0].name or "coalesce")
+
+def _check_own(name: str, at: Span, terms: list[Term]) -> None:
+    """ADQLError if an aggregate has none but columns of the query around: SQL would aggregate that one."""
+    if not any(t.loose for t in terms):
+        hint = "an aggregate in a subquery needs a column of its own tables"
+        raise ADQLError(f"{name} has columns of the query around only", at, hint)
 
 
 def common_type(left: Type | None, right: Type | None) -> Type | None:
@@ -306,8 +332,17 @@ def common_type(left: Type | None, right: Type | None) -> Type | None:
         return left or right
     if left.numeric is not None and right.numeric is not None:
         return wider(left, right)
-    texts = {VARCHAR.name, "REGION"}
+    texts = {VARCHAR.name, "REGION", "TMOC"}
     return VARCHAR if left.name in texts and right.name in texts else None
+
+
+def _as_text(term: Term) -> str:
+    """The SQL of a value as text; geometries and arrays have none."""
+    textless = term.type is None or (term.type.is_geometry and term.type is not MOC) or term.type.is_array
+    if not term.is_text and textless:
+        raise ADQLError(f"{describe(term.type)} cannot become text", term.at)
+    sql = term.as_type(VARCHAR)
+    return f"replace({sql}, ' ', 'T')" if term.type is TIMESTAMP else sql
 
 
 def normal_timestamp(text: str) -> str | None:
@@ -363,4 +398,7 @@ _RENDER: dict[type[nodes.Value], Callable[..., Term]] = {
     nodes.Call: ValueRenderer._call,
     nodes.Aggregate: ValueRenderer._aggregate,
     nodes.Cast: ValueRenderer._cast,
+    nodes.Case: lambda renderer, node, place: renderer.compound(node, place),
+    nodes.ScalarQuery: lambda renderer, node, place: renderer.compound(node, place),
+    nodes.InUnit: ValueRenderer._in_unit,
 }

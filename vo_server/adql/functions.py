@@ -6,15 +6,17 @@ Geometry has its own register (`geometry.GEOMETRY`); CAST and the aggregates are
 from collections.abc import Callable
 from dataclasses import replace
 
-from schema.types import BIGINT, DOUBLE, INTEGER, POINT, TIMESTAMP, VARCHAR, Type
+from schema.types import BIGINT, DOUBLE, INTEGER, MOC, POINT, TIMESTAMP, VARCHAR, Type
 from vo_server.adql import calls, nodes
 from vo_server.adql.calls import Arguments, Function
 from vo_server.adql.errors import ADQLError
 from vo_server.adql.ivoa import CATALOGUE
 from vo_server.adql.mathematics import MATHEMATICS, STRINGS
-from vo_server.adql.terms import Shape, Term, Test, derived, describe, number
+from vo_server.adql.mocs import MOCS
+from vo_server.adql.terms import Meta, Shape, Term, Test, derived, describe, number
+from vo_server.adql.tmocs import TMOCS
 
-USER_DEFINED: tuple[Function, ...] = (*CATALOGUE,)
+USER_DEFINED: tuple[Function, ...] = (*CATALOGUE, *MOCS, *TMOCS)
 """The functions to declare with their signatures."""
 
 
@@ -37,7 +39,8 @@ WANTED: dict[str, tuple[Type | None, Callable[[Term], bool], str]] = {
     calls.LITERAL: (None, lambda t: isinstance(t.constant, str), "a string literal"),
     calls.TIME: (TIMESTAMP, lambda t: t.is_text or t.type is TIMESTAMP, "a timestamp"),
     calls.POSITION: (POINT, lambda t: t.type is POINT, "a point"),
-    calls.GEOMETRY: (None, lambda t: t.shape is not None, "a geometry"),
+    calls.GEOMETRY: (None, lambda t: t.shape is not None and t.shape.kind != "intervals", "a geometry"),
+    calls.COVERAGE: (MOC, lambda t: t.type is MOC, "a MOC"),
 }
 """By kind of argument: the type that it is cast to (None: it stays as it is), what fits, its name."""
 
@@ -56,6 +59,8 @@ def fitted(term: Term, kind: str, form: Function) -> Term:
     wanted, fits, shown = WANTED[kind]
     if not fits(term):
         hint = "turn it into text with CAST(... AS VARCHAR)" if wanted is VARCHAR else ""
+        if wanted in (INTEGER, BIGINT) and term.is_number:
+            hint = f"CAST(... AS {wanted.name}) rounds it"
         raise ADQLError(f"{form.name} takes {shown} here, this is {describe(term.type)}", term.at, hint)
     if wanted is None:
         return term
@@ -70,7 +75,8 @@ def applied(form: Function, call: Arguments) -> Term:
         term = form.build(call)
     else:
         sql = form.sql.format(*(t.sql for t in call.terms))
-        term = derived(sql, form.result, call.at, call.terms, form.meta)
+        meta = form.meta if isinstance(form.meta, Meta) else form.meta(call.terms)
+        term = derived(sql, form.result, call.at, call.terms, meta)
         if form.predicate:
             term.test = Test(sql, sql)
             term.sql = f"({sql})::integer"

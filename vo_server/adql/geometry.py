@@ -4,20 +4,30 @@ Positions are degrees in ADQL and radians in pgSphere. A position from two colum
 `spoint(radians(lon), radians(lat))`, the expression that the tables' GiST indexes are on.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from schema.types import CIRCLE, DOUBLE, INTEGER, POINT, POLYGON, VARCHAR, Type
+from schema.types import CIRCLE, DOUBLE, INTEGER, MOC, POINT, POLYGON, REGION, VARCHAR, Type
 from vo_server.adql import nodes
-from vo_server.adql.calls import Arguments
+from vo_server.adql.calls import GEOMETRY as SHAPE
+from vo_server.adql.calls import LITERAL, NUMBER, POSITION, Arguments, Form
 from vo_server.adql.errors import ADQLError, Span
+from vo_server.adql.mocs import META, literal_shape
 from vo_server.adql.names import Field
-from vo_server.adql.spatial import contains, intersects
-from vo_server.adql.stcs import box_corners, check_frame, parse_stcs, polygon_centroid
-from vo_server.adql.terms import Meta, Parameters, Shape, Term, number
+from vo_server.adql.spatial import contains, intersects, per_row
+from vo_server.adql.stcs import (
+    box_corners,
+    parse_stcs,
+    polygon_area,
+    polygon_centroid,
+    polygon_fault,
+)
+from vo_server.adql.terms import INTERVALS, Meta, Shape, Term, Test, number
 
 ICRS = "ICRS"
-POSITION = Meta(unit="deg", ucd="pos.eq")
+SURFACE = Meta(unit="deg**2", ucd="phys.angArea")
+PLACE = Meta(unit="deg", ucd="pos.eq")
 
 
 def shape_of(field: Field, *, stored: bool) -> Shape | None:
@@ -30,19 +40,27 @@ def shape_of(field: Field, *, stored: bool) -> Shape | None:
             else (f"vo.stcs_circle({field.sql})", f"vo.stcs_polygon({field.sql})")
         )
         return Shape("region", "", options=(Shape("circle", circle), Shape("polygon", polygon)))
-    return Shape(kind.lower(), field.sql) if kind in {"POINT", "CIRCLE", "POLYGON"} else None
+    if kind == "TMOC":
+        stored_ranges = field.shapes[0] if field.shapes is not None and stored else None
+        return Shape(INTERVALS, stored_ranges or f"vo.tmoc_ranges({field.sql})")
+    return Shape(kind.lower(), field.sql) if kind in {"POINT", "CIRCLE", "POLYGON", "MOC"} else None
 
 
 def output(term: Term) -> tuple[str, Type]:
-    """A geometry value as it leaves in a result: a DALI 1.1 (section 3.3) array in degrees."""
+    """A geometry as it leaves in a result: a DALI 1.1 (section 3.3) array in degrees, or an ASCII MOC."""
     shape = term.shape
+    if term.type is MOC:
+        return f"({term.sql})::text", MOC
     if shape is None or term.type not in (POINT, CIRCLE, POLYGON):
         return term.sql, term.type or VARCHAR
     if shape.degrees is not None:
         array = f"ARRAY[{', '.join(shape.degrees)}]"
         if shape.numbers is not None:
             return array, term.type
-        return f"CASE WHEN {shape.sql} IS NOT NULL THEN {array} END", term.type
+        known = f"{shape.sql} IS NOT NULL"
+        if shape.computed and shape.center is not None:
+            known = f"{shape.center.sql} IS NOT NULL AND {shape.radius} IS NOT NULL"
+        return f"CASE WHEN {known} THEN {array} END", term.type
     return _ARRAYS[shape.kind].format(shape.sql), term.type
 
 
@@ -99,19 +117,17 @@ def _position(lon: Term, lat: Term) -> Shape:
 
 
 def _point(call: Arguments) -> Term:
-    call.expect(2, form="POINT(lon, lat)")
     shape = _position(call.number(0), call.number(1))
-    return call.result(shape.sql, POINT, POSITION, shape)
+    return call.result(shape.sql, POINT, PLACE, shape)
 
 
 def _circle(call: Arguments) -> Term:
-    call.expect(2, 3, form="CIRCLE(lon, lat, radius) or CIRCLE(point, radius)")
     if len(call.terms) == 2:
         center, radius = call.shape(0, "point"), call.number(1)
     else:
         center, radius = _position(call.number(0), call.number(1)), call.number(2)
     shape = _disc(center, _degrees(radius), _constants([radius]), radius.at)
-    return call.result(shape.sql, CIRCLE, POSITION, shape)
+    return call.result(shape.sql, CIRCLE, PLACE, shape)
 
 
 def _disc(center: Shape, radius: str, constant: tuple[float, ...] | None, at: Span) -> Shape:
@@ -121,10 +137,16 @@ def _disc(center: Shape, radius: str, constant: tuple[float, ...] | None, at: Sp
         raise ADQLError(f"the radius {value} is out of range", at, "radii go from 0 to 180 degrees")
     degrees = (*_coordinates(center), radius)
     numbers = (*center.numbers, value) if center.numbers is not None and constant else None
-    angle = f"radians({radius})"
+    angle = f"radians({radius})" if constant else f"vo.disc_radius({radius})"
     if value <= 90:
         return Shape(
-            "circle", f"scircle({center.sql}, {angle})", degrees, numbers, center=center, radius=angle
+            "circle",
+            f"scircle({center.sql}, radians({radius}))",
+            degrees,
+            numbers,
+            center=center,
+            radius=angle,
+            computed="" if constant else radius,
         )
     if center.numbers is not None:
         lon, lat = center.numbers
@@ -154,7 +176,7 @@ def _polygon(call: Arguments) -> Term:
     pairs = zip(degrees[::2], degrees[1::2], strict=True)
     body = " || 'd),(' || ".join(f"({x})::text || 'd,' || ({y})::text" for x, y in pairs)
     sql = f"('{{(' || {body} || 'd)}}')::spoly"
-    return call.result(sql, POLYGON, POSITION, Shape("polygon", sql, tuple(degrees)))
+    return call.result(sql, POLYGON, PLACE, Shape("polygon", sql, tuple(degrees)))
 
 
 def _coordinates(point: Shape) -> tuple[str, str]:
@@ -175,15 +197,17 @@ def _constant_polygon(call: Arguments, vertices: list[float]) -> Term:
             raise ADQLError(
                 f"the latitude {lat} is out of range", call.at, "latitudes go from -90 to 90 degrees"
             )
+    fault = polygon_fault(tuple(c for p in distinct for c in p))
+    if fault:
+        raise ADQLError(fault, call.at, "its vertices go once around it, one after the other")
     text = "{" + ",".join(f"({x!r}d,{y!r}d)" for x, y in distinct) + "}"
     sql = call.parameters.bind(text) + "::spoly"
     numbers = tuple(c for p in distinct for c in p)
     degrees = tuple(number(c) for c in numbers)
-    return call.result(sql, POLYGON, POSITION, Shape("polygon", sql, degrees, numbers))
+    return call.result(sql, POLYGON, PLACE, Shape("polygon", sql, degrees, numbers))
 
 
 def _box(call: Arguments) -> Term:
-    call.expect(3, 4, form="BOX(lon, lat, width, height) or BOX(point, width, height)")
     if len(call.terms) == 3:
         center, sizes = call.shape(0, "point"), [call.number(1), call.number(2)]
     else:
@@ -206,11 +230,13 @@ def _box(call: Arguments) -> Term:
     )
     turned = f"strans(0, -lat({center.sql}), long({center.sql}), 'XYZ')"
     sql = f"strans_poly(({corners_text})::spoly, {turned})"
-    return call.result(sql, POLYGON, POSITION, Shape("polygon", sql))
+    return call.result(sql, POLYGON, PLACE, Shape("polygon", sql))
+
+
+_MOC_TEXT = re.compile(r"\s*[sStT]?\d")
 
 
 def _region(call: Arguments) -> Term:
-    call.expect(1, form="REGION('Circle ICRS 10 20 1')")
     text = call.terms[0].constant
     if not isinstance(text, str):
         raise ADQLError(
@@ -218,30 +244,30 @@ def _region(call: Arguments) -> Term:
             call.terms[0].at,
             "a column with regions is used as it is, without REGION",
         )
+    if _MOC_TEXT.match(text):
+        moc = literal_shape(text, call.terms[0].at, call.parameters)
+        return call.result(moc.sql, MOC, META, moc)
     try:
         shape, values = parse_stcs(text)
     except ValueError as error:
-        raise ADQLError(str(error), call.terms[0].at, "for example 'Circle ICRS 10 20 1'") from None
+        raise ADQLError(
+            str(error), call.terms[0].at, "for example 'Circle ICRS 10 20 1' or '3/1-3 5'"
+        ) from None
     terms = [Term(number(v), DOUBLE, call.terms[0].at, constant=v) for v in values]
     build = {"POSITION": _point, "CIRCLE": _circle, "BOX": _box, "POLYGON": _polygon}[shape]
     return build(replace(call, terms=terms))
 
 
-def _each(shape: Shape, render: Callable[[Shape], str]) -> str:
-    """`render` of a shape; of a region, of whichever of its two columns is filled."""
-    if not shape.options:
-        return render(shape)
-    first, second = shape.options
-    return f"CASE WHEN {first.sql} IS NOT NULL THEN {render(first)} ELSE {render(second)} END"
-
-
 def _centroid(call: Arguments) -> Term:
-    call.expect(1, form="CENTROID(geometry)")
     shape = call.shape(0)
+    if shape.kind == "moc":
+        raise ADQLError(
+            "CENTROID takes no MOC", call.terms[0].at, "points, circles, polygons and regions have a centre"
+        )
     result = _center(shape)
     if result is None:
-        result = Shape("point", _each(shape, lambda s: (_center(s) or s).sql))
-    return call.result(result.sql, POINT, POSITION, result)
+        result = Shape("point", per_row(shape, lambda s: (_center(s) or s).sql))
+    return call.result(result.sql, POINT, PLACE, result)
 
 
 def _center(shape: Shape) -> Shape | None:
@@ -260,36 +286,49 @@ def _center(shape: Shape) -> Shape | None:
     return Shape("point", f"{function}({shape.sql})")
 
 
-def _coordinate(index: int, ucd: str) -> Callable[[Arguments], Term]:
+COORDINATES = {
+    "pos.galactic": ("pos.galactic.lon", "pos.galactic.lat"),
+    "pos.supergalactic": ("pos.supergalactic.lon", "pos.supergalactic.lat"),
+    "pos.ecliptic": ("pos.ecliptic.lon", "pos.ecliptic.lat"),
+}
+"""The UCDs of coordinates by that of their position; others are equatorial."""
+
+
+def _coordinate(index: int) -> Callable[[Arguments], Term]:
     def coordinate(call: Arguments) -> Term:
-        call.expect(1, form=f"{call.name}(point)")
         point = call.shape(0, "point")
-        meta = Meta(unit="deg", ucd=ucd)
-        return call.result(_coordinates(point)[index], DOUBLE, meta)
+        ucds = COORDINATES.get(call.terms[0].meta.ucd or "", ("pos.eq.ra", "pos.eq.dec"))
+        sql = _coordinates(point)[index]
+        if point.degrees is not None and point.numbers is None:
+            sql = f"CASE WHEN {point.sql} IS NOT NULL THEN {sql} END"
+        return call.result(sql, DOUBLE, Meta(unit="deg", ucd=ucds[index]))
 
     return coordinate
 
 
 def _coordsys(call: Arguments) -> Term:
-    call.expect(1, form="COORDSYS(geometry)")
     call.shape(0)
     return call.result(call.parameters.bind(ICRS), VARCHAR, Meta(ucd="meta.code;pos.frame"))
 
 
 def _area(call: Arguments) -> Term:
-    call.expect(1, form="AREA(geometry)")
-    return call.result(_each(call.shape(0), _square_degrees), DOUBLE, Meta(unit="deg**2", ucd="phys.angArea"))
+    return call.result(per_row(call.shape(0), _square_degrees), DOUBLE, SURFACE)
 
 
 def _square_degrees(shape: Shape) -> str:
     if shape.kind == "point":
         return f"CASE WHEN {shape.sql} IS NOT NULL THEN 0::float8 END"
-    covered = f"area({shape.sql})"
-    return f"degrees(degrees({f'(4 * pi() - {covered})' if shape.kind == 'cap' else covered}))"
+    if shape.kind in {"circle", "cap"}:
+        # pgSphere's 1 - cos(r) loses the digits of small circles.
+        radius = shape.radius or f"radius({shape.sql})"
+        area = f"degrees(degrees(4 * pi() * power(sin({radius} / 2), 2)))"
+        return area if shape.center is None else f"CASE WHEN {shape.center.sql} IS NOT NULL THEN {area} END"
+    if shape.kind == "polygon" and shape.numbers is not None:
+        return number(polygon_area(shape.numbers))
+    return f"degrees(degrees(area({shape.sql})))"
 
 
 def _distance(call: Arguments) -> Term:
-    call.expect(2, 4, form="DISTANCE(point, point) or DISTANCE(lon1, lat1, lon2, lat2)")
     if len(call.terms) == 2:
         points = (call.shape(0, "point"), call.shape(1, "point"))
     else:
@@ -300,80 +339,123 @@ def _distance(call: Arguments) -> Term:
     return term
 
 
-def _contains(call: Arguments) -> Term:
-    call.expect(2, form="CONTAINS(inner, outer)")
-    test = contains(call.shape(0), call.shape(1))
-    term = call.result(f"({test.exact})::integer", INTEGER, Meta())
-    term.test = test
-    return term
+def _relation(relate: Callable[[Shape, Shape], Test]) -> Callable[[Arguments], Term]:
+    """A relation between two shapes on the sky, or between two T-MOCs."""
 
+    def build(call: Arguments) -> Term:
+        left, right = (t.shape for t in call.terms)
+        if not (left and right and left.kind == right.kind == INTERVALS):
+            left, right = call.shape(0), call.shape(1)
+        test = relate(left, right)
+        term = call.result(f"({test.exact})::integer", INTEGER, Meta())
+        term.test = test
+        return term
 
-def _intersects(call: Arguments) -> Term:
-    call.expect(2, form="INTERSECTS(geometry, geometry)")
-    test = intersects(call.shape(0), call.shape(1))
-    term = call.result(f"({test.exact})::integer", INTEGER, Meta())
-    term.test = test
-    return term
+    return build
 
 
 @dataclass(frozen=True, slots=True)
 class GeometryFunction:
-    """A function of ADQL's geometry: what it does, how it is built, whether a frame may come first."""
+    """A function of ADQL's geometry: how it is written, what it does, how it is built.
 
+    `result` is the type of the value; that of REGION is one of several. A frame may come first where
+    `takes_frame` says so.
+    """
+
+    forms: tuple[Form, ...]
+    result: Type
     doc: str
     build: Callable[[Arguments], Term]
     takes_frame: bool = False
     literal: bool = False
 
+    def written(self, name: str) -> str:
+        """All forms, as messages show them."""
+        return " or ".join(form.written(name) for form in self.forms)
+
+    def begins_with_frame(self, arguments: list[nodes.Value]) -> bool:
+        """Whether the first argument is a coordinate system: a string, or a NULL that is one too many."""
+        if not (self.takes_frame and arguments):
+            return False
+        count = len(arguments)
+        return isinstance(arguments[0], nodes.String) or (
+            isinstance(arguments[0], nodes.Null) and not self.kinds(count) and bool(self.kinds(count - 1))
+        )
+
+    def kinds(self, count: int) -> list[tuple[str, ...]]:
+        """The kinds of `count` arguments, by each form that can have so many."""
+        return [tuple(map(f.kind, range(count))) for f in self.forms if f.takes(count)]
+
+
+LONLAT = (("lon", NUMBER), ("lat", NUMBER))
+AT = (("point", POSITION),)
+ONE = (Form((("geometry", SHAPE),)),)
+OF_POINT = (Form(AT),)
+SIZE = (("width", NUMBER), ("height", NUMBER))
+CORNERS = tuple((f"{name}{i}", NUMBER) for i in (1, 2, 3) for name in ("lon", "lat"))
+VERTICES = tuple((f"point{i}", POSITION) for i in (1, 2, 3))
 
 GEOMETRY: dict[str, GeometryFunction] = {
-    "POINT": GeometryFunction("A position (lon, lat) in degrees.", _point, takes_frame=True),
+    "POINT": GeometryFunction(
+        (Form(LONLAT),), POINT, "A position (lon, lat) in degrees.", _point, takes_frame=True
+    ),
     "CIRCLE": GeometryFunction(
-        "A circle (lon, lat, radius) or (point, radius); radii up to 180 degrees.", _circle, takes_frame=True
+        (Form((*LONLAT, ("radius", NUMBER))), Form((*AT, ("radius", NUMBER)))),
+        CIRCLE,
+        "A circle (lon, lat, radius) or (point, radius); radii up to 180 degrees.",
+        _circle,
+        takes_frame=True,
     ),
     "POLYGON": GeometryFunction(
+        (Form(CORNERS, repeated=2), Form(VERTICES, repeated=1)),
+        POLYGON,
         "A polygon of great circles (lon1, lat1, lon2, lat2, ...) or (point1, point2, ...); its area is"
         " the smaller side, whatever the order of the vertices.",
         _polygon,
         takes_frame=True,
     ),
     "BOX": GeometryFunction(
+        (Form((*LONLAT, *SIZE)), Form((*AT, *SIZE))),
+        POLYGON,
         "A box (lon, lat, width, height) or (point, width, height), as a polygon of great circles.",
         _box,
         takes_frame=True,
     ),
     "REGION": GeometryFunction(
-        "A region from an STC-S string: Circle, Polygon, Box or Position in ICRS.", _region, literal=True
+        (Form((("text", LITERAL),)),),
+        REGION,
+        "A region from a string: Circle, Polygon, Box or Position in ICRS as STC-S, or an ASCII MOC.",
+        _region,
+        literal=True,
     ),
-    "CENTROID": GeometryFunction("The centre of a geometry.", _centroid),
-    "COORD1": GeometryFunction("The longitude of a point in degrees.", _coordinate(0, "pos.eq.ra")),
-    "COORD2": GeometryFunction("The latitude of a point in degrees.", _coordinate(1, "pos.eq.dec")),
-    "COORDSYS": GeometryFunction("The coordinate system of a geometry: always ICRS.", _coordsys),
-    "AREA": GeometryFunction("The area of a geometry in square degrees.", _area),
+    "CENTROID": GeometryFunction(ONE, POINT, "The centre of a point, circle, polygon or region.", _centroid),
+    "COORD1": GeometryFunction(OF_POINT, DOUBLE, "The longitude of a point in degrees.", _coordinate(0)),
+    "COORD2": GeometryFunction(OF_POINT, DOUBLE, "The latitude of a point in degrees.", _coordinate(1)),
+    "COORDSYS": GeometryFunction(
+        ONE, VARCHAR, "The coordinate system of a geometry: always ICRS.", _coordsys
+    ),
+    "AREA": GeometryFunction(ONE, DOUBLE, "The area of a geometry or MOC in square degrees.", _area),
     "DISTANCE": GeometryFunction(
-        "The angular distance in degrees between (point, point) or (lon1, lat1, lon2, lat2).", _distance
+        (
+            Form((("point1", POSITION), ("point2", POSITION))),
+            Form((("lon1", NUMBER), ("lat1", NUMBER), ("lon2", NUMBER), ("lat2", NUMBER))),
+        ),
+        DOUBLE,
+        "The angular distance in degrees between (point, point) or (lon1, lat1, lon2, lat2).",
+        _distance,
     ),
-    "CONTAINS": GeometryFunction("1 if the first geometry lies within the second, else 0.", _contains),
-    "INTERSECTS": GeometryFunction("1 if the two geometries have a point in common, else 0.", _intersects),
+    "CONTAINS": GeometryFunction(
+        (Form((("inner", SHAPE), ("outer", SHAPE))),),
+        INTEGER,
+        "1 if the first geometry lies within the second, else 0. A point is compared with the cells of a"
+        " MOC itself, a circle or polygon as a MOC with cells of less than a hundredth of its size.",
+        _relation(contains),
+    ),
+    "INTERSECTS": GeometryFunction(
+        (Form((("a", SHAPE), ("b", SHAPE))),),
+        INTEGER,
+        "1 if the two geometries have a point in common, else 0. With MOCs as CONTAINS.",
+        _relation(intersects),
+    ),
 }
 """The register of geometry functions."""
-
-
-def build_geometry(call: nodes.Call, render: Callable[[nodes.Value], Term], parameters: Parameters) -> Term:
-    """The value of a call of a GEOMETRY function, its arguments rendered by `render`."""
-    name = call.name.upper()
-    function = GEOMETRY[name]
-    arguments = call.arguments
-    if function.takes_frame and arguments and isinstance(arguments[0], nodes.String):
-        problem = check_frame(arguments[0].value)
-        if problem:
-            raise ADQLError(problem, arguments[0].at, "this argument is deprecated: leave it out")
-        arguments = arguments[1:]
-    if function.literal:
-        terms = [
-            Term("", VARCHAR, a.at, constant=a.value) if isinstance(a, nodes.String) else render(a)
-            for a in arguments
-        ]
-    else:
-        terms = [render(a) for a in arguments]
-    return function.build(Arguments(name, call.at, terms, parameters))

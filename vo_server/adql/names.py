@@ -15,30 +15,43 @@ K = TypeVar("K")
 
 @dataclass(slots=True)
 class Field:
-    """A column as an expression sees it. `shapes` is the SQL of a region's two hidden columns."""
+    """A column as an expression sees it. `shapes` is the SQL of its hidden columns.
+
+    `weight` is the length of the expression behind the column of a subquery (see `weights`).
+    """
 
     name: str
     type: Type | None
     sql: str
     meta: Meta
-    shapes: tuple[str, str] | None = None
+    shapes: tuple[str, ...] | None = None
     origin: Origin | None = None
+    weight: int = 0
 
 
 @dataclass(slots=True)
 class Relation:
-    """One table in FROM. `sql` is its quoted alias, unique in the whole statement."""
+    """One table in FROM. `sql` is its quoted alias, unique in the whole statement.
+
+    `known` are the columns: of a published table they are made when they are asked for. `indexed` names
+    those that an index of the table covers.
+    """
 
     name: str
     sql: str
     schema: str | None = None
     table: Table | None = None
     known: list[Field] = field(default_factory=list)
+    indexed: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        indexes = self.table.indexes if self.table is not None else ()
+        self.indexed = frozenset(c for i in indexes for c in i.covers)
 
     def fields(self) -> list[Field]:
         """All columns in their published order."""
-        if self.table is not None:
-            return [self._field(self.table, c) for c in self.table.columns]
+        if self.table is not None and not self.known:
+            self.known = [self._field(self.table, c) for c in self.table.columns]
         return self.known
 
     def find(self, name: Name) -> list[Field]:
@@ -58,11 +71,10 @@ class Relation:
             sql = f"({column.expression.replace('{row}', self.sql)})"
         shapes = None
         if column.shapes is not None:
-            circle, polygon = column.shapes
-            shapes = (f"{self.sql}.{quote(circle)}", f"{self.sql}.{quote(polygon)}")
+            shapes = tuple(f"{self.sql}.{quote(s)}" for s in column.shapes)
         source = f"{table.full_name}.{column.name}"
         meta = Meta(column.description, column.unit, column.ucd, column.utype, source)
-        indexed = column.indexed or any(column.name in i.covers for i in table.indexes)
+        indexed = column.indexed or column.name in self.indexed
         return Field(column.name, column.type, sql, meta, shapes, Origin(self.sql, indexed))
 
     def visible(self) -> "list[Visible]":
@@ -137,6 +149,11 @@ class Scope:
             return [f for v in self.visible for f in v.find(name)]
         relations = [r for r in self.relations if r.answers_to(tuple(qualifier))]
         return [f for r in relations for f in r.find(name)]
+
+    @property
+    def borrowed(self) -> int:
+        """How often columns of the queries around have been used so far."""
+        return sum(len(s.correlated) for s in self._scopes() if s is not self)
 
     def has(self, reference: ColumnReference) -> bool:
         """Whether the name fits a column of this very query."""

@@ -1,6 +1,7 @@
 """The syntax tree. Every node knows the span of text it came from (`at`)."""
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
 
 from vo_server.adql.errors import Span
 
@@ -105,6 +106,39 @@ class Cast(Value):
     length: int | None
 
 
+@dataclass(slots=True)
+class InUnit(Value):
+    """IN_UNIT(operand, 'unit'); the unit as written, unescaped, and where it stands."""
+
+    operand: Value
+    unit: str
+    unit_at: Span
+
+
+@dataclass(slots=True)
+class Branch(Node):
+    """WHEN ... THEN result: behind WHEN stands a condition, or a value of a CASE with an operand."""
+
+    when: "Condition | Value"
+    result: Value
+
+
+@dataclass(slots=True)
+class Case(Value):
+    """CASE [operand] branches [ELSE otherwise] END."""
+
+    operand: Value | None
+    branches: list[Branch]
+    otherwise: Value | None
+
+
+@dataclass(slots=True)
+class ScalarQuery(Value):
+    """(query) in the place of a value."""
+
+    query: "Query"
+
+
 # Conditions.
 
 
@@ -167,12 +201,13 @@ class InQuery(Condition):
 
 @dataclass(slots=True)
 class Like(Condition):
-    """operand [NOT] LIKE or ILIKE pattern."""
+    """operand [NOT] LIKE or ILIKE pattern [ESCAPE 'c']; `escape` is that one character."""
 
     negated: bool
     operator: str
     operand: Value
     pattern: Value
+    escape: str = ""
 
 
 @dataclass(slots=True)
@@ -216,7 +251,10 @@ class Derived(TableExpression):
 
 @dataclass(slots=True)
 class JoinStep(Node):
-    """[NATURAL] [kind] JOIN table [ON condition | USING (names)]; kind INNER, LEFT, RIGHT or FULL."""
+    """[NATURAL] [kind] JOIN table [ON condition | USING (names)]; kind INNER, LEFT, RIGHT or FULL.
+
+    The grammar of ADQL lets the condition be missing; what that means it does not say.
+    """
 
     kind: str
     natural: bool
@@ -310,3 +348,18 @@ class Query(Body):
     common: list[CommonTable] = field(default_factory=list)
     order_by: list[SortKey] = field(default_factory=list)
     offset: int | None = None
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """The node and all nodes below it, in the order of the text."""
+    yield node
+    for each in fields(node):
+        yield from _inside(getattr(node, each.name))
+
+
+def _inside(value: object) -> Iterator[Node]:
+    if isinstance(value, Node):
+        yield from walk(value)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _inside(item)

@@ -1,7 +1,9 @@
 """Queries: the upper half of the ADQL grammar. `parse` turns a text into a syntax tree."""
 
 from vo_server.adql import nodes
-from vo_server.adql.errors import ADQLError
+from vo_server.adql.cursor import CLAUSE_WORDS
+from vo_server.adql.errors import ADQLError, Span
+from vo_server.adql.extensions import SEMICOLON, SET_DISTINCT
 from vo_server.adql.syntax import ExpressionParser
 from vo_server.adql.tokens import Kind, tokenize
 
@@ -12,17 +14,29 @@ JOIN_KINDS = ("LEFT", "RIGHT", "FULL")
 JOIN_WORDS = frozenset({"NATURAL", "INNER", "LEFT", "RIGHT", "FULL", "JOIN"})
 
 
-def parse(text: str) -> nodes.Query:
-    """The syntax tree of an ADQL query. Raises ADQLError (without line and column yet)."""
-    parser = QueryParser(tokenize(text))
+_SET_WORDS = frozenset(name for level in SET_OPERATORS for name in level)
+_CLAUSES = ("WHERE", "GROUP", "HAVING", "ORDER", "OFFSET", "JOIN", "NATURAL", *_SET_WORDS)
+_ORDER = "the order is SELECT, FROM, JOIN ... ON, WHERE, GROUP BY, HAVING, ORDER BY, OFFSET, each one once"
+_LEFTOVERS = {
+    ",": "conditions are joined with AND and OR; numbers are written with a decimal point",
+    ")": "no parenthesis is open here",
+    **dict.fromkeys(("=", "<>", "!=", "<", ">", "<=", ">="), "comparisons do not chain: 1 < x AND x < 2"),
+}
+"""Hints for a symbol behind the query."""
+
+
+def parse(text: str, *, strict: bool = False) -> nodes.Query:
+    """The syntax tree of an ADQL query. Raises ADQLError (without line and column yet).
+
+    A `strict` one accepts the grammar of ADQL 2.1 alone, with its optional features, but none of
+    `extensions.EXTENSIONS`.
+    """
+    parser = QueryParser(tokenize(text), strict=strict)
     query = parser.query(top_level=True)
-    while parser.accept_symbol(";"):
-        pass
+    while parser.at_symbol(";"):
+        parser.extended(SEMICOLON, parser.advance().at)
     if parser.current.kind is not Kind.END:
-        operators = [name for level in SET_OPERATORS for name in level]
-        sorted_operand = parser.current.kind is Kind.WORD and parser.current.text in operators
-        hint = "a query with ORDER BY or OFFSET must stand in parentheses" if sorted_operand else ""
-        raise parser.unexpected(hint or "the query should end here")
+        raise parser.leftover()
     return query
 
 
@@ -48,6 +62,19 @@ class QueryParser(ExpressionParser):
             return body
         return nodes.Query((start.start, self.previous_end), body, common, order_by, offset)
 
+    def leftover(self) -> ADQLError:
+        """The error for what stands behind the query."""
+        token = self.current
+        if token.kind is Kind.SYMBOL:
+            return self.unexpected(_LEFTOVERS.get(token.text, "the query should end here"))
+        if token.kind is Kind.WORD and token.text in _SET_WORDS:
+            return self.unexpected("a query with ORDER BY or OFFSET must stand in parentheses")
+        if self.at_word("SELECT"):
+            return self.unexpected("queries are combined with UNION, INTERSECT or EXCEPT (not MINUS)")
+        if token.kind is Kind.WORD and token.text in CLAUSE_WORDS:
+            return self.unexpected(_ORDER, words=_CLAUSES)
+        return self.unexpected("the query should end here, or AND, OR or a comma is missing", words=_CLAUSES)
+
     def common_table(self) -> nodes.CommonTable:
         """Name AS (query)."""
         name = self.identifier("common table")
@@ -64,8 +91,8 @@ class QueryParser(ExpressionParser):
         while self.current.kind is Kind.WORD and self.current.text in SET_OPERATORS[level]:
             operator = self.advance()
             every = self.accept_word("ALL")
-            if not every:
-                self.accept_word("DISTINCT")
+            if not every and self.at_word("DISTINCT"):
+                self.extended(SET_DISTINCT, self.advance().at)
             rest.append(nodes.SetStep(operator.at, operator.text, every, self.set_chain(level + 1)))
         return nodes.SetChain((first.at[0], self.previous_end), first, rest) if rest else first
 
@@ -89,7 +116,10 @@ class QueryParser(ExpressionParser):
         if self.at_word("DISTINCT"):
             raise self.unexpected("DISTINCT stands before TOP")
         items = self.separated(self.select_item)
-        self.expect_word("FROM", "the select list is followed by FROM; its items are separated by commas")
+        hint = "the select list is followed by FROM; its items are separated by commas"
+        if self.current.kind is Kind.END:
+            hint = "there is no query without FROM"
+        self.expect_word("FROM", hint)
         tables = self.separated(self.table)
         where = self.condition() if self.accept_word("WHERE") else None
         group_by: list[nodes.Value] = []
@@ -97,13 +127,7 @@ class QueryParser(ExpressionParser):
             self.expect_word("BY", "grouping is written GROUP BY")
             group_by = self.separated(self.value)
         having = self.condition() if self.accept_word("HAVING") else None
-        self.refuse_limit()
         return nodes.Select((start, self.previous_end), distinct, top, items, tables, where, group_by, having)
-
-    def refuse_limit(self) -> None:
-        """LIMIT is what users of other dialects write; it would read as an alias or as nothing."""
-        if self.current.kind is Kind.WORD and self.current.text == "LIMIT":
-            raise self.unexpected("ADQL limits rows with SELECT TOP n")
 
     def select_item(self) -> nodes.SelectItem | nodes.Star:
         """*, table.*, or value [[AS] name]."""
@@ -154,7 +178,8 @@ class QueryParser(ExpressionParser):
         start = self.current.start
         natural = self.accept_word("NATURAL")
         kind = "INNER"
-        if not self.accept_word("INNER"):
+        inner = self.accept_word("INNER")
+        if not inner:
             for word in JOIN_KINDS:
                 if self.accept_word(word):
                     kind = word
@@ -173,9 +198,8 @@ class QueryParser(ExpressionParser):
         at = (start, self.previous_end)
         if natural and (on is not None or using):
             raise ADQLError("a NATURAL JOIN takes neither ON nor USING", at)
-        if not natural and on is None and not using:
-            hint = "write JOIN table ON a.x = b.x, JOIN table USING (x), or NATURAL JOIN table"
-            raise ADQLError("the JOIN has no condition", at, hint)
+        if inner and isinstance(table, nodes.TableName) and not natural and on is None and not using:
+            raise without_condition(at)
         return nodes.JoinStep(at, kind, natural, table, on, using)
 
     def table_primary(self) -> nodes.TableExpression:
@@ -194,7 +218,14 @@ class QueryParser(ExpressionParser):
             return table
         parts = self.dotted(3, "table")
         alias = None
-        self.refuse_limit()
+        if self.at_word("LIMIT"):
+            raise self.unexpected("")
         if self.accept_word("AS") or self.at_identifier():
             alias = self.identifier("table alias")
         return nodes.TableName((parts[0].at[0], parts[-1].at[1]), parts, alias)
+
+
+def without_condition(at: Span) -> ADQLError:
+    """The error for a JOIN that does not say which rows belong together."""
+    hint = "write JOIN table ON a.x = b.x, JOIN table USING (x), or NATURAL JOIN table"
+    return ADQLError("the JOIN has no condition", at, hint)

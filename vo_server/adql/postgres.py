@@ -3,14 +3,17 @@
 from dataclasses import replace
 from enum import Enum
 
-from schema.types import DOUBLE_ARRAY, REGION, VARCHAR
+from schema.model import Catalogue
+from schema.types import DOUBLE_ARRAY, REGION, TMOC, VARCHAR
 from vo_server.adql import nodes
 from vo_server.adql.errors import ADQLError
 from vo_server.adql.expressions import Place, common_type
 from vo_server.adql.geometry import output, shape_of
+from vo_server.adql.metadata import description
 from vo_server.adql.names import Field, Scope, same
 from vo_server.adql.tables import Output, TableRenderer, check_comparable_columns
 from vo_server.adql.terms import Term, describe, quote
+from vo_server.adql.weights import weigh
 
 MAX_OPERANDS = 200
 """Most operands of a chain of set operators; PostgreSQL nests them as deeply."""
@@ -35,7 +38,11 @@ class Role(Enum):
 
 
 class QueryRenderer(TableRenderer):
-    """Renders queries."""
+    """Renders the queries of the statement `text`."""
+
+    def __init__(self, catalogue: Catalogue, text: str) -> None:
+        super().__init__(catalogue)
+        self.written = text
 
     def statement(self, query: nodes.Query, limit: int | None) -> tuple[str, list[Output]]:
         """The whole statement, of which at most `limit` rows are returned."""
@@ -48,10 +55,10 @@ class QueryRenderer(TableRenderer):
         return self._query(query, outer, Role.TABLE)
 
     def subquery(self, query: nodes.Query, outer: Scope, *, columns: int | None) -> tuple[str, list[Term]]:
-        """A query behind IN or EXISTS."""
+        """A query behind IN or EXISTS, or one that stands for a value."""
         sql, outputs = self._query(query, outer, Role.OPERAND)
         if columns is not None and len(outputs) != columns:
-            raise ADQLError(f"the query has {len(outputs)} columns, IN takes one", query.at)
+            raise ADQLError(f"the query has {len(outputs)} columns, one is wanted here", query.at)
         return sql, [o.term for o in outputs]
 
     def _common_table(self, node: nodes.CommonTable) -> str:
@@ -100,6 +107,7 @@ class QueryRenderer(TableRenderer):
         operands = [self._body(b, outer, role) for b in bodies]
         first = operands[0][1]
         merged = [replace(o.term, loose=(), origin=None, shape=None) for o in first]
+        weights = [max(o.weight for o in column) for column in zip(*(o for _, o in operands), strict=False)]
         for step, (_, outputs) in zip(chain.rest, operands[1:], strict=True):
             if len(outputs) != len(first):
                 counts = f"{len(first)} and {len(outputs)}"
@@ -107,7 +115,7 @@ class QueryRenderer(TableRenderer):
             merged = [_combined(a, o.term, step) for a, o in zip(merged, outputs, strict=True)]
             if not step.every and role is not Role.RESULT:
                 check_comparable_columns(outputs, step.operator, step.at)
-        columns = [replace(o, term=t) for o, t in zip(first, merged, strict=True)]
+        columns = [replace(o, term=t, weight=w) for o, t, w in zip(first, merged, weights, strict=True)]
         parts = [self._adapted(sql, outputs, columns) for sql, outputs in operands]
         sql = f"({parts[0]})"
         for step, part in zip(chain.rest, parts[1:], strict=True):
@@ -149,6 +157,10 @@ class QueryRenderer(TableRenderer):
             terms.append(having)
             clauses.append(" HAVING " + having.sql)
         keys = [self._sort_key(k, outputs, terms, place, distinct=node.distinct) for k in query.order_by]
+        if role is not Role.RESULT:
+            columns_below = {f.sql: f for r in source.relations if r.table is None for f in r.known}
+            for output in outputs:
+                output.weight = weigh(output.term.sql, columns_below, self.parameters, output.term.at)
         grouped = bool(groups) or node.having is not None or any(t.aggregate for t in terms)
         if grouped:
             _check_grouped(terms, place)
@@ -172,6 +184,8 @@ class QueryRenderer(TableRenderer):
                 terms += [(field.name, self._star_term(field, item, place)) for field in fields]
             else:
                 term = self.value(item.value, place)
+                if not isinstance(item.value, nodes.ColumnReference):
+                    term.meta = replace(term.meta, description=description(self.written, item.value.at))
                 terms.append((item.alias.output if item.alias else term.name, term))
             if len(terms) > MAX_COLUMNS:
                 raise ADQLError(f"the query has more than {MAX_COLUMNS} columns", item.at)
@@ -202,7 +216,7 @@ class QueryRenderer(TableRenderer):
             raise ADQLError("a constant cannot be a GROUP BY term", node.at, "name a column")
         if term.type is not None and term.type.is_geometry and term.type.name != "REGION":
             raise ADQLError(f"GROUP BY cannot compare {describe(term.type)}", node.at)
-        return term.as_type(term.type or VARCHAR)
+        return term.as_type(VARCHAR) if term.sql == "NULL" else term.sql
 
     def _group_value(self, node: nodes.Value, select: nodes.Select, scope: Scope) -> nodes.Value:
         """The value that a GROUP BY term stands for."""
@@ -277,7 +291,7 @@ def _output_position(node: nodes.Value, outputs: list[Output]) -> int | None:
 
 
 def _output_term(term: Term, *, final: bool) -> Term:
-    """What a select list item holds as a column: no literal any more, no NULL without a type."""
+    """The term as what a column holds: no literal any more, no NULL without a type."""
     if term.shape is not None and term.shape.kind == "cap" and not final:
         raise ADQLError("a circle of more than 90 degrees cannot be a column of a subquery", term.at)
     sql = term.sql
@@ -285,8 +299,10 @@ def _output_term(term: Term, *, final: bool) -> Term:
         sql, _ = output(term)
     if term.type is None:
         sql = f"{sql}::text"
-    shape = term.shape if term.type is REGION else None
-    return replace(term, sql=sql, name="", constant=None, shape=shape, test=None, separation=None)
+    shape = term.shape if term.type in (REGION, TMOC) else None
+    term.sql, term.name, term.constant, term.shape = sql, "", None, shape
+    term.test = term.separation = None
+    return term
 
 
 def _named(sql: str, column: str) -> str:
@@ -295,15 +311,16 @@ def _named(sql: str, column: str) -> str:
 
 
 def _carried(output: Output, taken: set[str]) -> str:
-    """The select list items for the circle and the polygon of a region; empty for other columns."""
+    """The select list items for the hidden columns of a region or T-MOC; empty for other columns."""
     shape = output.term.shape
-    names = (f"{output.column}:circle", f"{output.column}:polygon")
-    if shape is None or taken & set(names) or len(names[1].encode()) > NAME_BYTES:
+    if shape is None:
+        return ""
+    forms = shape.options or (shape,)
+    names = tuple(f"{output.column}:{form.kind}" for form in forms)
+    if taken & set(names) or any(len(name.encode()) > NAME_BYTES for name in names):
         return ""
     output.shapes = names
-    return "".join(
-        f", {option.sql} AS {quote(name)}" for option, name in zip(shape.options, names, strict=True)
-    )
+    return "".join(f", {form.sql} AS {quote(name)}" for form, name in zip(forms, names, strict=True))
 
 
 def _unique(name: str, taken: set[str]) -> str:

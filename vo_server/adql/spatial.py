@@ -3,13 +3,19 @@
 pgSphere compares with a tolerance of 1e-9 radian (0.2 mas), so that a point on the boundary counts
 as inside. `a && b` of two polygons must not stand under NOT: pgSphere 1.2.0 declares an operator
 `!&&` as its negator that computes `&&`.
+
+A point is in a MOC exactly if it is in one of its cells. Against a MOC, circles and polygons count as
+MOCs with cells of less than a hundredth of their size (vo.moc_fine).
 """
 
+import re
 from collections.abc import Callable
 
-from vo_server.adql.terms import Shape, Test
+from vo_server.adql.terms import INTERVALS, Shape, Test
 
 Rule = Callable[[Shape, Shape], str]
+
+_ALIAS = re.compile(r'"(?:[^"]|"")*"(?=\.)')
 
 
 def contains(inner: Shape, outer: Shape) -> Test:
@@ -36,6 +42,46 @@ def within_distance(left: Shape, right: Shape, radius: str, *, cap: bool) -> str
     if (right.indexed and not left.indexed) or (left.numbers is not None and right.numbers is None):
         left, right = right, left
     return f"{left.sql} <@ scircle({right.sql}, {radius})"
+
+
+def within_radius(left: Shape, right: Shape, degrees: str) -> str:
+    """Whether two points are at most a computed radius (SQL, degrees) apart.
+
+    An index on one point can be used if the other point and the radius come from other tables; then
+    pgSphere raises an error for radii over 90 degrees. Otherwise radii up to 180 are taken.
+    """
+    served = [
+        f"{a.sql} <@ scircle({b.sql}, radians({degrees}))"
+        for a, b in ((left, right), (right, left))
+        if a.indexed and not _tables(a.sql) & (_tables(b.sql) | _tables(degrees))
+    ]
+    return " AND ".join(served) or f"({left.sql} <-> {right.sql}) <= vo.disc_radius({degrees})"
+
+
+def _tables(sql: str) -> set[str]:
+    """The aliases of the tables that columns in `sql` are of."""
+    return set(_ALIAS.findall(sql))
+
+
+def per_row(shape: Shape, render: Callable[[Shape], str]) -> str:
+    """`render` of a shape; of a region, of whichever of its two columns is filled."""
+    return _by_row(shape.options or (shape,), render)
+
+
+def moc_of_order(order: str, shape: Shape) -> str:
+    """The MOC of a shape with cells of an order."""
+    if shape.center is not None:
+        return f"vo.moc_disc({order}, {shape.center.sql}, {shape.radius})"
+    return f"vo.moc({order}, {shape.sql})"
+
+
+def fine_moc(shape: Shape) -> str:
+    """The MOC of a shape with cells as fine as its size allows."""
+    if shape.kind == "moc":
+        return shape.sql
+    if shape.center is not None:
+        return f"vo.moc_fine({shape.center.sql}, {shape.radius})"
+    return f"vo.moc_fine({shape.sql})"
 
 
 def _relate(left: Shape, right: Shape, rule: Rule) -> Test:
@@ -79,7 +125,15 @@ def _swapped(rule: Rule) -> Rule:
 def _point_in_disc(a: Shape, b: Shape) -> str:
     if b.center is None:
         return _inside(a, b)
+    if b.computed:
+        return within_radius(a, b.center, b.computed)
     return within_distance(a, b.center, b.radius, cap=b.kind == "cap")
+
+
+def _point_in_moc(a: Shape, b: Shape) -> str:
+    """An index on points knows circles, not MOCs: the circle about a constant MOC narrows the search."""
+    inside = f"{a.sql} <@ {b.sql}"
+    return inside if b.bound is None else f"{a.sql} <@ {b.bound.sql} AND {inside}"
 
 
 def _outside_rest(a: Shape, b: Shape) -> str:
@@ -94,11 +148,43 @@ def _cap_in_cap(a: Shape, b: Shape) -> str:
     return f"{b.sql} <@ {a.sql}"
 
 
+def _moc_inside(a: Shape, b: Shape) -> str:
+    return f"{_near(a, b)}{fine_moc(a)} <@ {fine_moc(b)}"
+
+
+def _mocs_overlap(a: Shape, b: Shape) -> str:
+    return f"{_near(a, b)}{fine_moc(a)} && {fine_moc(b)}"
+
+
+def _near(a: Shape, b: Shape) -> str:
+    """What an index on circles or polygons serves: that a shape meets the circle about a constant MOC."""
+    moc, other = (a, b) if a.kind == "moc" else (b, a)
+    if moc.bound is None or other.kind not in {"circle", "polygon"} or other.computed:
+        return ""
+    return f"{other.sql} && {moc.bound.sql} AND "
+
+
+def _time_within(a: Shape, b: Shape) -> str:
+    """Of what lies within whole cells of an order, the cells of that order around it do, too."""
+    return f"{(a.base or a).sql if a.order == b.order else a.sql} <@ {b.sql}"
+
+
+def _times_overlap(a: Shape, b: Shape) -> str:
+    """Cells of an order meet a T-MOC if their base meets its cells of that order: so an index serves it."""
+    if a.base is None:
+        a, b = b, a
+    if a.base is None:
+        return _overlap(a, b)
+    return f"{a.base.sql} && vo.tmoc_degrade({a.order}, {b.sql})"
+
+
 _WITHIN: dict[tuple[str, str], Rule] = {
+    (INTERVALS, INTERVALS): _time_within,
     ("point", "point"): _same,
     ("point", "circle"): _point_in_disc,
     ("point", "cap"): _point_in_disc,
     ("point", "polygon"): _inside,
+    ("point", "moc"): _point_in_moc,
     ("circle", "point"): _known("FALSE"),
     ("circle", "circle"): _inside,
     ("circle", "polygon"): _inside,
@@ -111,9 +197,13 @@ _WITHIN: dict[tuple[str, str], Rule] = {
     ("cap", "circle"): _known("FALSE"),
     ("cap", "polygon"): _known("FALSE"),
     ("cap", "cap"): _cap_in_cap,
+    ("moc", "point"): _known("FALSE"),
+    **{(kind, "moc"): _moc_inside for kind in ("circle", "polygon", "cap", "moc")},
+    **{("moc", kind): _moc_inside for kind in ("circle", "polygon", "cap")},
 }
 
 _OVERLAP: dict[tuple[str, str], Rule] = {
+    (INTERVALS, INTERVALS): _times_overlap,
     **{pair: rule for pair, rule in _WITHIN.items() if pair[0] == "point"},
     **{(b, a): _swapped(rule) for (a, b), rule in _WITHIN.items() if a == "point" and b != "point"},
     **{(a, b): _overlap for a in ("circle", "polygon") for b in ("circle", "polygon")},
@@ -122,4 +212,6 @@ _OVERLAP: dict[tuple[str, str], Rule] = {
     ("cap", "circle"): _swapped(_reaches_out),
     ("cap", "polygon"): _swapped(_reaches_out),
     ("cap", "cap"): _known("TRUE"),
+    **{(kind, "moc"): _mocs_overlap for kind in ("circle", "polygon", "cap", "moc")},
+    **{("moc", kind): _mocs_overlap for kind in ("circle", "polygon", "cap")},
 }

@@ -5,29 +5,34 @@ Conditions and values share parentheses, so one method reads both and the caller
 
 from collections.abc import Callable
 
+from schema.reserved import ADQL_WORDS
 from vo_server.adql import nodes
-from vo_server.adql.cursor import Cursor
+from vo_server.adql.cursor import CLAUSE_WORDS, Cursor
+from vo_server.adql.dialects import FUNCTIONS as FOREIGN_FUNCTIONS
+from vo_server.adql.dialects import TYPES as FOREIGN_TYPES
 from vo_server.adql.errors import ADQLError
+from vo_server.adql.extensions import ESCAPE, EXTENDED_FUNCTIONS, SCALAR_QUERY, SEARCHED_CASE, SIMPLE_CASE
 from vo_server.adql.tokens import Kind
 
 COMPARISONS = {"=": "=", "<>": "<>", "!=": "<>", "<": "<", ">": ">", "<=": "<=", ">=": ">="}
 CHAINS = (frozenset({"||"}), frozenset({"+", "-"}), frozenset({"*", "/"}))
 AGGREGATES = frozenset({"COUNT", "AVG", "MIN", "MAX", "SUM"})
-CLAUSE_WORDS = frozenset(
-    {"SELECT", "DISTINCT", "ALL", "TOP", "FROM", "WHERE", "GROUP", "HAVING", "ORDER", "BY", "OFFSET", "WITH"}
-    | {"JOIN", "ON", "USING", "AS", "UNION", "EXCEPT", "INTERSECT", "ASC", "DESC"}
-    | {"AND", "OR", "NOT", "IN", "IS", "BETWEEN", "LIKE", "ILIKE", "EXISTS"}
-)
-"""The words of the grammar itself, which cannot be meant as names or functions."""
-
 VALUE_EXPECTED = "a value is expected here: a column, a number, a 'string' or a function"
 
 CAST_TARGETS = frozenset(
     {"SMALLINT", "INTEGER", "BIGINT", "REAL", "DOUBLE PRECISION", "CHAR", "VARCHAR", "TIMESTAMP"}
     | {"POINT", "CIRCLE", "POLYGON"}
 )
+FUNCTION_WORDS = (ADQL_WORDS - {"BIGINT", "ILIKE", "OFFSET", "TOP"}) | AGGREGATES | {"COALESCE", "NULLIF"}
+"""Reserved words that are functions."""
+
+_AFTER_CONDITION = CLAUSE_WORDS | {"THEN"}
+
 MAX_CHAIN = 1000
 """Most operands of one chain of operators; PostgreSQL nests them as deeply."""
+
+
+LITERALS = frozenset({Kind.STRING, Kind.NUMBER})
 
 
 class ExpressionParser(Cursor):
@@ -42,14 +47,16 @@ class ExpressionParser(Cursor):
         node = self.expression()
         if isinstance(node, nodes.Condition):
             return node
-        example = f"{node.name}(...) = 1" if isinstance(node, nodes.Call) else "x = 1 or x IS NOT NULL"
+        token = self.current
+        if token.kind not in {Kind.SYMBOL, Kind.END} and token.text not in _AFTER_CONDITION:
+            raise self.unexpected("a comparison is expected here: = <> < > <= >= LIKE IN BETWEEN IS")
         raise ADQLError(
-            "a value stands where a condition is expected", node.at, f"compare it, as in {example}"
+            "a value stands where a condition is expected", node.at, f"compare it, as in {_example(node)}"
         )
 
     def value(self) -> nodes.Value:
         """A value expression."""
-        node = self.chain(0)
+        node = self.chain()
         if isinstance(node, nodes.Value):
             return node
         raise ADQLError("a condition stands where a value is expected", node.at, "ADQL has no boolean values")
@@ -73,7 +80,9 @@ class ExpressionParser(Cursor):
         if isinstance(node, nodes.Condition):
             return node
         raise ADQLError(
-            "AND, OR and NOT join conditions, this is a value", node.at, "compare it, as in x = 1"
+            "AND, OR and NOT join conditions, this is a value",
+            node.at,
+            f"compare it, as in {_example(node)}",
         )
 
     def negation(self) -> nodes.Node:
@@ -90,7 +99,7 @@ class ExpressionParser(Cursor):
         if self.accept_word("EXISTS"):
             query = self.parenthesised_query("EXISTS")
             return nodes.Exists((token.start, self.previous_end), query)
-        left = self.chain(0)
+        left = self.chain()
         if isinstance(left, nodes.Condition):
             return left
         operator = COMPARISONS.get(self.current.text) if self.current.kind is Kind.SYMBOL else None
@@ -119,10 +128,21 @@ class ExpressionParser(Cursor):
         for operator in ("LIKE", "ILIKE"):
             if self.accept_word(operator):
                 pattern = self.value()
-                return nodes.Like((left.at[0], pattern.at[1]), negated, operator, left, pattern)
+                escape = self.escape() if self.at_word("ESCAPE") else ""
+                at = (left.at[0], self.previous_end)
+                return nodes.Like(at, negated, operator, left, pattern, escape)
         if negated:
             raise self.unexpected("NOT after a value is followed by BETWEEN, IN, LIKE or ILIKE")
         return left
+
+    def escape(self) -> str:
+        """ESCAPE 'c'."""
+        self.extended(ESCAPE, self.advance().at)
+        token = self.current
+        if token.kind is not Kind.STRING or len(token.text) != 1:
+            raise self.unexpected("ESCAPE is followed by one character in single quotes, as in ESCAPE '!'")
+        self.advance()
+        return token.text
 
     def membership(self, left: nodes.Value, negated: bool) -> nodes.Condition:
         """What follows IN."""
@@ -141,22 +161,33 @@ class ExpressionParser(Cursor):
         self.expect_symbol(")", "the query ends with a parenthesis")
         return query
 
-    def chain(self, level: int) -> nodes.Node:
-        """Operands joined by the operators of one precedence `level` of CHAINS."""
-        if level == len(CHAINS):
-            return self.factor()
-        operators = CHAINS[level]
-        first = self.chain(level + 1)
-        if not (self.current.kind is Kind.SYMBOL and self.current.text in operators):
-            return first
-        rest: list[tuple[str, nodes.Value]] = []
-        start = self.as_operand(first)
-        while self.current.kind is Kind.SYMBOL and self.current.text in operators:
-            operator = self.advance().text
-            rest.append((operator, self.as_operand(self.chain(level + 1))))
-            if len(rest) >= MAX_CHAIN:
-                raise ADQLError(f"an expression joins more than {MAX_CHAIN} operands", first.at)
-        return nodes.Chain((first.at[0], rest[-1][1].at[1]), start, rest)
+    def chain(self) -> nodes.Node:
+        """Operands joined by the operators of CHAINS."""
+        token = self.current
+        if token.kind in LITERALS and self.follows_symbol(",)"):
+            # In a list of a thousand literals, all that looks further takes the most time.
+            self.advance()
+            if token.kind is Kind.STRING:
+                return nodes.String(token.at, token.text)
+            return nodes.Number(token.at, self.number(token))
+        first = self.factor()
+        return self.joined(first, 0) if self.current.kind is Kind.SYMBOL else first
+
+    def joined(self, first: nodes.Node, level: int) -> nodes.Node:
+        """`first` with what operators of precedence `level` and higher join to it."""
+        for higher in range(len(CHAINS) - 1, level - 1, -1):
+            operators = CHAINS[higher]
+            if not (self.current.kind is Kind.SYMBOL and self.current.text in operators):
+                continue
+            start = self.as_operand(first)
+            rest: list[tuple[str, nodes.Value]] = []
+            while self.current.kind is Kind.SYMBOL and self.current.text in operators:
+                operator = self.advance().text
+                rest.append((operator, self.as_operand(self.joined(self.factor(), higher + 1))))
+                if len(rest) >= MAX_CHAIN:
+                    raise ADQLError(f"an expression joins more than {MAX_CHAIN} operands", first.at)
+            first = nodes.Chain((first.at[0], rest[-1][1].at[1]), start, rest)
+        return first
 
     def as_operand(self, node: nodes.Node) -> nodes.Value:
         """`node`, which must be a value."""
@@ -192,14 +223,12 @@ class ExpressionParser(Cursor):
         raise self.unexpected(VALUE_EXPECTED)
 
     def parenthesised(self) -> nodes.Node:
-        """( value ) or ( condition )."""
+        """( value ), ( condition ) or ( query )."""
         start = self.current.start
         if self.at_query():
-            raise ADQLError(
-                "a query cannot stand for a value",
-                self.current.at,
-                "ADQL has subqueries in FROM, behind IN and behind EXISTS",
-            )
+            self.extended(SCALAR_QUERY, self.current.at)
+            query = self.parenthesised_query("a value")
+            return nodes.ScalarQuery((start, self.previous_end), query)
         self.advance()
         node = self.expression()
         self.expect_symbol(")", "the parenthesis is not closed")
@@ -214,24 +243,49 @@ class ExpressionParser(Cursor):
         if token.text in CLAUSE_WORDS:
             raise self.unexpected(VALUE_EXPECTED)
         if token.text == "CASE":
-            raise self.unexpected("ADQL has no CASE expression")
+            return self.case()
         if self.follows_symbol("("):
             if token.text in AGGREGATES:
                 return self.aggregate()
-            return self.cast() if token.text == "CAST" else self.call()
-        raise self.reserved(token)
+            return _SPECIAL.get(token.text, ExpressionParser.call)(self)
+        error = self.reserved(token)
+        if token.text in FUNCTION_WORDS:
+            error.hint = f"as a function it is written {token.raw}(...); {error.hint}"
+        raise error
 
     def call(self) -> nodes.Call:
         """Name ( [value, ...] )."""
         name = self.advance()
+        if name.text in EXTENDED_FUNCTIONS:
+            self.extended(EXTENDED_FUNCTIONS[name.text], name.at)
         self.advance()
         arguments: list[nodes.Value] = []
         if not self.at_symbol(")"):
             if self.at_word("DISTINCT") or self.at_symbol("*"):
                 raise self.unexpected(f"{name.raw} takes values")
             arguments = self.separated(self.value)
-        self.expect_symbol(")", f"the arguments of {name.raw} are separated by commas and end with )")
+        hint = f"the arguments of {name.raw} are separated by commas and end with )"
+        self.expect_symbol(")", FOREIGN_FUNCTIONS.get(name.text, hint))
         return nodes.Call((name.start, self.previous_end), name.raw, name.at, arguments)
+
+    def case(self) -> nodes.Case:
+        """CASE [value] WHEN condition|value THEN value ... [ELSE value] END."""
+        start = self.advance()
+        operand = None if self.at_word("WHEN") else self.value()
+        extension = SEARCHED_CASE if operand is None else SIMPLE_CASE
+        self.extended(extension, start.at)
+        hint = f"it is written {extension.form}"
+        branches: list[nodes.Branch] = []
+        while not branches or self.at_word("WHEN"):
+            begin = self.current.start
+            self.expect_word("WHEN", hint)
+            when = self.condition() if operand is None else self.value()
+            self.expect_word("THEN", hint)
+            result = self.value()
+            branches.append(nodes.Branch((begin, self.previous_end), when, result))
+        otherwise = self.value() if self.accept_word("ELSE") else None
+        self.expect_word("END", hint)
+        return nodes.Case((start.start, self.previous_end), operand, branches, otherwise)
 
     def aggregate(self) -> nodes.Aggregate:
         """COUNT(*) or name ( [DISTINCT|ALL] value )."""
@@ -239,12 +293,15 @@ class ExpressionParser(Cursor):
         self.advance()
         argument: nodes.Value | None = None
         distinct = False
+        hint = f"{name.text} takes one value" + ", or * for all rows" * (name.text == "COUNT")
         if not (name.text == "COUNT" and self.accept_symbol("*")):
             distinct = self.accept_word("DISTINCT")
             if not distinct:
                 self.accept_word("ALL")
+            if self.at_symbol(")"):
+                raise self.unexpected(hint)
             argument = self.value()
-        self.expect_symbol(")", f"{name.text} takes one value")
+        self.expect_symbol(")", hint)
         return nodes.Aggregate((name.start, self.previous_end), name.text, distinct, argument)
 
     def cast(self) -> nodes.Cast:
@@ -260,10 +317,11 @@ class ExpressionParser(Cursor):
             self.expect_word("PRECISION", "the type is called DOUBLE PRECISION")
             target = "DOUBLE PRECISION"
         if target not in CAST_TARGETS or token.kind is not Kind.WORD:
+            meant = FOREIGN_TYPES.get(target)
             raise ADQLError(
                 f"{token.raw or 'nothing'} is not a type",
                 token.at,
-                "types are " + ", ".join(sorted(CAST_TARGETS)),
+                f"write {meant}" if meant else "types are " + ", ".join(sorted(CAST_TARGETS)),
             )
         length = None
         if target in {"CHAR", "VARCHAR"} and self.accept_symbol("("):
@@ -271,3 +329,31 @@ class ExpressionParser(Cursor):
             self.expect_symbol(")", "the length is one number")
         self.expect_symbol(")", "a cast is written CAST(value AS type)")
         return nodes.Cast((start, self.previous_end), operand, target, length)
+
+    def in_unit(self) -> nodes.InUnit:
+        """IN_UNIT ( value , 'unit' )."""
+        start = self.advance().start
+        self.advance()
+        hint = "it is written IN_UNIT(value, 'unit'), with the unit as a string literal"
+        if self.at_symbol(")"):
+            raise self.unexpected(hint)
+        operand = self.value()
+        self.expect_symbol(",", hint)
+        unit = self.current
+        if unit.kind is not Kind.STRING:
+            raise self.unexpected(hint)
+        self.advance()
+        self.expect_symbol(")", hint)
+        return nodes.InUnit((start, self.previous_end), operand, unit.text, unit.at)
+
+
+def _example(node: nodes.Node) -> str:
+    """How the value could be compared."""
+    return f"{node.name}(...) = 1" if isinstance(node, nodes.Call) else "x = 1 or x IS NOT NULL"
+
+
+_SPECIAL: dict[str, Callable[[ExpressionParser], nodes.Value]] = {
+    "CAST": ExpressionParser.cast,
+    "IN_UNIT": ExpressionParser.in_unit,
+}
+"""What looks like a function call, but has a grammar of its own."""

@@ -4,10 +4,11 @@ from dataclasses import dataclass, field, replace
 
 from schema.model import Catalogue
 from vo_server.adql import nodes
-from vo_server.adql.conditions import ConditionRenderer
+from vo_server.adql.cases import CaseRenderer
 from vo_server.adql.errors import ADQLError
 from vo_server.adql.expressions import Place, common_type
 from vo_server.adql.names import Field, Relation, Scope, Visible, find_table, same
+from vo_server.adql.parser import without_condition
 from vo_server.adql.terms import Term, describe, quote
 
 MAX_TABLES = 500
@@ -35,13 +36,15 @@ class Source:
 class Output:
     """A column of a rendered query: its ADQL name, the name it has in the SQL, and what it holds.
 
-    `shapes` names the columns that carry a region's circle and polygon along.
+    `shapes` names the columns that carry a region's circle and polygon, or a T-MOC's ranges, along;
+    `weight` is the length of its expression (see `weights`).
     """
 
     name: str
     column: str
     term: Term
-    shapes: tuple[str, str] | None = None
+    shapes: tuple[str, ...] | None = None
+    weight: int = 0
 
 
 @dataclass(slots=True)
@@ -52,7 +55,7 @@ class Used:
     aliases: set[str] = field(default_factory=set)
 
 
-class TableRenderer(ConditionRenderer):
+class TableRenderer(CaseRenderer):
     """Renders what stands in FROM."""
 
     def __init__(self, catalogue: Catalogue) -> None:
@@ -110,12 +113,12 @@ class TableRenderer(ConditionRenderer):
         for output in outputs:
             shapes = None
             if output.shapes is not None:
-                circle, polygon = output.shapes
-                shapes = (f"{sql}.{quote(circle)}", f"{sql}.{quote(polygon)}")
-            column = f"{sql}.{quote(output.column)}"
+                shapes = tuple(f"{sql}.{quote(s)}" for s in output.shapes)
             term = output.term
+            # A NULL is of any type as long as it stands for itself.
+            column = f"{sql}.{quote(output.column)}" if term.type is not None else "NULL"
             origin = replace(term.origin, alias=sql) if term.origin is not None else None
-            known.append(Field(output.name, term.type, column, term.meta, shapes, origin))
+            known.append(Field(output.name, term.type, column, term.meta, shapes, origin, output.weight))
         return Relation(name, sql, known=known)
 
     def _table(self, node: nodes.TableName) -> Source:
@@ -133,6 +136,8 @@ class TableRenderer(ConditionRenderer):
         return _single(f"{quote(table.schema)}.{quote(table.name)} AS {sql}", relation)
 
     def _join(self, left: Source, step: nodes.JoinStep, outer: Scope | None) -> Source:
+        if not step.natural and step.on is None and not step.using:
+            raise without_condition(step.at)
         right = self.source(step.table, outer)
         _check_distinct(right.relations, left.relations, step.table.at)
         relations = left.relations + right.relations

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from schema.types import BIGINT, DOUBLE, INTEGER, REAL, SMALLINT, VARCHAR, Type
+from schema.types import BIGINT, DOUBLE, INTEGER, REAL, SMALLINT, Type
 from vo_server.adql.errors import ADQLError, Span
 
 MAX_PARAMETERS = 60_000
@@ -33,16 +33,23 @@ class Origin:
     indexed: bool
 
 
+INTERVALS = "intervals"
+"""The kind of Shape that a T-MOC is."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
     """A geometry on the sky.
 
-    `kind` is `point`, `circle`, `polygon`, `cap` or `region`. `sql` is of the pgSphere type; of a
-    `cap` (a circle of more than 90 degrees, which pgSphere cannot hold) it is the circle that is NOT
-    covered. A `region` is a circle or a polygon, row by row: `options` has both, one of them NULL.
+    `kind` is `point`, `circle`, `polygon`, `cap`, `region` or `moc`; INTERVALS are times, not places, as
+    an int8multirange. `sql` is of the pgSphere type; of a `cap` (a circle of more than 90 degrees, which
+    pgSphere cannot hold) it is the circle that is NOT covered. A `region` is a circle or a polygon, row
+    by row: `options` has both, one of them NULL.
     `degrees` are the coordinates (lon, lat[, radius or further vertices]) as SQL, `numbers` the same
     as numbers if they are constant. `center` and `radius` (SQL, radians) are those of a circle or cap.
-    An `indexed` point is served by an index of its table.
+    `computed` is the radius of a circle that is not known before the query runs (SQL, degrees).
+    An `indexed` point is served by an index of its table. `bound` is a circle about a constant MOC.
+    Times that were brought to cells of an `order` (SQL) know the ones they were made of, their `base`.
     """
 
     kind: str
@@ -52,7 +59,11 @@ class Shape:
     center: "Shape | None" = None
     options: "tuple[Shape, ...]" = ()
     radius: str = ""
+    computed: str = ""
     indexed: bool = False
+    bound: "Shape | None" = None
+    base: "Shape | None" = None
+    order: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +141,7 @@ def describe(kind: Type | None) -> str:
     """The type as an error message calls it."""
     if kind is None:
         return "NULL"
-    if kind is VARCHAR:
+    if kind.is_text:
         return "text"
     if kind.numeric is not None:
         return "a number"

@@ -4,13 +4,14 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
+from vo_server.adql.dialects import CHARACTERS
 from vo_server.adql.errors import ADQLError, Span
 
 MAX_LENGTH = 1_000_000
 """Longest accepted query, in characters."""
 
 MAX_DEPTH = 50
-"""Deepest accepted nesting of parentheses; it bounds the recursion of parser and renderer."""
+"""Deepest accepted nesting of parentheses and CASE; it bounds the recursion of parser and renderer."""
 
 
 class Kind(Enum):
@@ -42,39 +43,49 @@ class Token:
 # Every alternative is possessive, so that a text is read once whatever it holds.
 _TOKEN = re.compile(
     r"""
-      (?P<SPACE>(?:\s|--[^\n]*+)++)
-    | (?P<WORD>[A-Za-z][A-Za-z0-9_]*+)
+    (?:\s|--[^\n]*+)*+(?:
+      (?P<WORD>[A-Za-z][A-Za-z0-9_]*+)
     | (?P<NUMBER>(?:[0-9]++(?:\.[0-9]*+)?+|\.[0-9]++)(?:[eE][+-]?[0-9]++)?+(?![.0-9_])(?<!\b0(?=[xX])))
     | (?P<STRING>'[^']*+(?:''[^']*+)*+')
     | (?P<QUOTED>"[^"]*+(?:""[^"]*+)*+")
     | (?P<SYMBOL><=|>=|<>|!=|\|\||[-+*/<>=(),.;])
+    | (?P<END>\Z)
+    )
     """,
     re.VERBOSE,
 )
+
+
+_SPACE = re.compile(r"(?:\s|--[^\n]*+)*+")
+
+_DEPTHS = {"(": 1, ")": -1, "CASE": 1, "END": -1}
 
 
 def tokenize(text: str) -> list[Token]:
     """The tokens of `text`, ended by an END token. Raises ADQLError for what is no token."""
     _check_text(text)
     tokens: list[Token] = []
-    position = 0
-    for match in _TOKEN.finditer(text):
-        start, end = match.span()
-        if start != position:
-            break
-        position = end
+    position = depth = 0
+    while match := _TOKEN.match(text, position):
         kind = match.lastgroup or ""
-        if kind == "SPACE":
-            continue
-        token = _token(kind, match.group(), start)
-        if kind == "STRING" and tokens and tokens[-1].kind is Kind.STRING:
-            token = _continued(text, tokens.pop(), token)
+        raw = match[kind]
+        position = match.end()
+        if kind == "SYMBOL":
+            token = Token(Kind.SYMBOL, raw, raw, position - len(raw))
+            depth += _DEPTHS.get(raw, 0)
+        else:
+            token = _token(kind, raw, position - len(raw))
+            if token.kind is Kind.WORD:
+                depth += _DEPTHS.get(token.text, 0)
+            elif token.kind is Kind.STRING and tokens and tokens[-1].kind is Kind.STRING:
+                token = _continued(text, tokens.pop(), token)
+        if depth > MAX_DEPTH:
+            raise ADQLError(f"parentheses and CASE are nested more than {MAX_DEPTH} deep", token.at)
         tokens.append(token)
-    if position != len(text):
-        raise _no_token(text, position)
-    tokens.append(Token(Kind.END, "", "", len(text)))
-    _check_depth(tokens)
-    return tokens
+        if token.kind is Kind.END:
+            return tokens
+    space = _SPACE.match(text, position)
+    raise _no_token(text, space.end() if space else position)
 
 
 def _token(kind: str, raw: str, start: int) -> Token:
@@ -108,15 +119,6 @@ def _check_text(text: str) -> None:
         raise ADQLError("the query contains half a surrogate pair", (error.start, error.end)) from None
 
 
-def _check_depth(tokens: list[Token]) -> None:
-    depth = 0
-    for token in tokens:
-        if token.kind is Kind.SYMBOL:
-            depth += (token.text == "(") - (token.text == ")")
-            if depth > MAX_DEPTH:
-                raise ADQLError(f"parentheses are nested more than {MAX_DEPTH} deep", token.at)
-
-
 def _no_token(text: str, position: int) -> ADQLError:
     """The error for the text at `position`, which begins no token."""
     first = text[position]
@@ -133,18 +135,8 @@ def _no_token(text: str, position: int) -> ADQLError:
     if word:
         hint = f'identifiers begin with a letter A-Z; others are written in double quotes: "{shown}"'
         return ADQLError(f"{shown} is not an identifier", span, hint)
-    return ADQLError(f"the character {first!r} has no meaning in ADQL", one, _SYMBOL_HINTS.get(first, ""))
-
-
-_SYMBOL_HINTS = {
-    "%": "the remainder is MOD(x, y)",
-    "`": 'identifiers are quoted with "',
-    "[": 'identifiers are quoted with "; there are no arrays',
-    "“": "strings are quoted with ', identifiers with \"",
-    "”": "strings are quoted with ', identifiers with \"",
-    "‘": "strings are quoted with '",  # noqa: RUF001 - the typographic quote is what is explained
-    "’": "strings are quoted with '",  # noqa: RUF001 - the typographic quote is what is explained
-    "!": "not equal is written <> or !=",
-    "|": "strings are joined with ||",
-    ":": "a cast is written CAST(x AS type)",
-}
+    if text.startswith(first * 2, position):
+        one = (position, position + 2)
+        hint = CHARACTERS.get(first * 2) or CHARACTERS.get(first, "")
+        return ADQLError(f"{first * 2} has no meaning in ADQL", one, hint)
+    return ADQLError(f"the character {first!r} has no meaning in ADQL", one, CHARACTERS.get(first, ""))

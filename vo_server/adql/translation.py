@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from schema.model import Catalogue
 from schema.types import VARCHAR, Type
 from vo_server.adql.errors import ADQLError
+from vo_server.adql.objects import SIMBADPOINT, Resolve, with_positions
 from vo_server.adql.parser import parse
 from vo_server.adql.postgres import QueryRenderer
 from vo_server.adql.tables import Output
+from vo_server.adql.units import UNKNOWN
 
 _PLACEHOLDER = re.compile(r"""\"(?:[^\"]|\"\")*\"|'(?:[^']|'')*'|\$([0-9]+)""")
 """A placeholder, or quoted text in which none is looked for."""
@@ -37,15 +39,20 @@ class Translation:
     tables: tuple[str, ...]
 
 
-def translate(text: str, catalogue: Catalogue, *, limit: int | None = None) -> Translation:
+def translate(
+    text: str, catalogue: Catalogue, *, limit: int | None = None, resolve: Resolve | None = None
+) -> Translation:
     """Translate one ADQL 2.1 query to PostgreSQL.
 
     At most `limit` rows come back (fewer if the query says TOP): give one more than the user may
-    have to learn whether there were more. Raises ADQLError, whatever the text is.
+    have to learn whether there were more. `resolve` finds the objects of ivo_simbadpoint, which is
+    unknown without. Raises ADQLError, whatever the text is, and what `resolve` raises but LookupError.
     """
     try:
         query = parse(text)
-        renderer = QueryRenderer(catalogue)
+        if SIMBADPOINT.name in text.lower():
+            with_positions(query, resolve)
+        renderer = QueryRenderer(catalogue, text)
         sql, outputs = renderer.statement(query, limit)
     except ADQLError as error:
         raise error.locate(text) from None
@@ -58,19 +65,16 @@ def translate(text: str, catalogue: Catalogue, *, limit: int | None = None) -> T
 def _column(output: Output) -> ResultColumn:
     meta = output.term.meta
     kind = output.term.type or VARCHAR
-    return ResultColumn(output.name, kind, meta.description, meta.unit, meta.ucd, meta.utype, meta.source)
+    unit = None if meta.unit == UNKNOWN else meta.unit
+    return ResultColumn(output.name, kind, meta.description, unit, meta.ucd, meta.utype, meta.source)
 
 
 def _numbered(sql: str, values: list[str]) -> tuple[str, tuple[str, ...]]:
     """Placeholders numbered as they occur, without values that the statement came not to use."""
-    order: dict[int, int] = {}
-
-    def renumber(match: re.Match[str]) -> str:
-        if match.group(1) is None:
-            return match.group()
-        index = int(match.group(1)) - 1
-        return f"${order.setdefault(index, len(order) + 1)}"
-
-    if values:
-        sql = _PLACEHOLDER.sub(renumber, sql)
-    return sql, tuple(values[i] for i in order)
+    if not values:
+        return sql, ()
+    used = [int(n) for n in dict.fromkeys(_PLACEHOLDER.findall(sql)) if n]
+    if used != list(range(1, len(values) + 1)):
+        order = {str(old): new for new, old in enumerate(used, start=1)}
+        sql = _PLACEHOLDER.sub(lambda m: f"${order[m[1]]}" if m[1] else m[0], sql)
+    return sql, tuple(values[n - 1] for n in used)

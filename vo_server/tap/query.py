@@ -4,16 +4,20 @@ from collections.abc import Iterator
 
 from schema.collection import Collection
 from vo_server import dali
-from vo_server.adql import ADQLError, Translation, translate
+from vo_server.adql import ADQLError, Translation
+from vo_server.adql.cache import TranslationCache
 from vo_server.cancellation import Cancellation
 from vo_server.db import Database
 from vo_server.errors import CatalogueChangedError, UsageError
+from vo_server.resolver import resolver
 from vo_server.results.result import Info, NoRows, Result, RowStream
 from vo_server.settings import Settings
 from vo_server.tap.explain import ExplainedStream, explained
 from vo_server.tap.request import TapRequest
 
 STANDARD = "ivo://ivoa.net/std/TAP"
+
+_TRANSLATIONS = TranslationCache()
 
 
 def run(
@@ -37,7 +41,12 @@ def _started(
     request: TapRequest, database: Database, settings: Settings, request_url: str, cancellation: Cancellation
 ) -> Result:
     try:
-        translation = translate(request.query, database.catalogue(), limit=request.maxrec + 1)
+        translation = _TRANSLATIONS.translate(
+            request.query,
+            database.catalogue(),
+            limit=request.maxrec + 1,
+            resolve=resolver(settings.name_resolver),
+        )
     except ADQLError as error:
         raise UsageError(str(error)) from error
     return Result(

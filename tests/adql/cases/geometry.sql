@@ -58,10 +58,20 @@ SELECT CASE WHEN "t1"."pos" IS NOT NULL THEN ARRAY[degrees(long("t1"."pos")), de
 -- what is known of a geometry
 SELECT COORD1(pos), COORD2(POINT(1, 2)), COORDSYS(pos), AREA(patch), AREA(CIRCLE(1, 2, 120)), CENTROID(patch), CENTROID(CIRCLE(pos, 3)) FROM tap_upload.t1
 --
-SELECT degrees(long("t1"."pos")) AS "coord1", 2.0::float8 AS "coord2", $1::text AS "coordsys", degrees(degrees(area("t1"."patch"))) AS "area", degrees(degrees((4 * pi() - area(scircle(spoint(radians(181.0::float8), radians(-2.0::float8)), radians(60.0::float8)))))) AS "area_2", CASE WHEN vo.spoly_centroid("t1"."patch") IS NOT NULL THEN ARRAY[degrees(long(vo.spoly_centroid("t1"."patch"))), degrees(lat(vo.spoly_centroid("t1"."patch")))] END AS "centroid", CASE WHEN "t1"."pos" IS NOT NULL THEN ARRAY[degrees(long("t1"."pos")), degrees(lat("t1"."pos"))] END AS "centroid_2" FROM "tap_upload"."t1" AS "t1"
+SELECT degrees(long("t1"."pos")) AS "coord1", 2.0::float8 AS "coord2", $1::text AS "coordsys", degrees(degrees(area("t1"."patch"))) AS "area", CASE WHEN spoint(radians(1.0::float8), radians(2.0::float8)) IS NOT NULL THEN degrees(degrees(4 * pi() * power(sin(radians(120.0::float8) / 2), 2))) END AS "area_2", CASE WHEN vo.spoly_centroid("t1"."patch") IS NOT NULL THEN ARRAY[degrees(long(vo.spoly_centroid("t1"."patch"))), degrees(lat(vo.spoly_centroid("t1"."patch")))] END AS "centroid", CASE WHEN "t1"."pos" IS NOT NULL THEN ARRAY[degrees(long("t1"."pos")), degrees(lat("t1"."pos"))] END AS "centroid_2" FROM "tap_upload"."t1" AS "t1"
 -- $1 = 'ICRS'
 
 -- shapes from columns
 SELECT obs_id FROM sky.obs WHERE 1 = CONTAINS(POINT(1, 2), POLYGON(s_ra, 1, s_ra + 1, 1, s_ra + 1, 2)) AND 1 = CONTAINS(POINT(1, 2), BOX(s_ra, s_dec, 2, 3))
 --
 SELECT "obs"."obs_id" FROM "sky"."obs" AS "obs" WHERE ((spoint(radians(1.0::float8), radians(2.0::float8)) <@ ('{(' || ("obs"."s_ra")::text || 'd,' || (1.0::float8)::text || 'd),(' || (("obs"."s_ra" + 1))::text || 'd,' || (1.0::float8)::text || 'd),(' || (("obs"."s_ra" + 1))::text || 'd,' || (2.0::float8)::text || 'd)}')::spoly) AND (spoint(radians(1.0::float8), radians(2.0::float8)) <@ strans_poly(('{(' || (2.0::float8 / 2) || 'd,' || degrees(atan(tan(radians(3.0::float8 / 2)) * cos(radians(2.0::float8 / 2)))) || 'd),(-' || (2.0::float8 / 2) || 'd,' || degrees(atan(tan(radians(3.0::float8 / 2)) * cos(radians(2.0::float8 / 2)))) || 'd),(-' || (2.0::float8 / 2) || 'd,-' || degrees(atan(tan(radians(3.0::float8 / 2)) * cos(radians(2.0::float8 / 2)))) || 'd),(' || (2.0::float8 / 2) || 'd,-' || degrees(atan(tan(radians(3.0::float8 / 2)) * cos(radians(2.0::float8 / 2)))) || 'd)}')::spoly, strans(0, -lat(spoint(radians("obs"."s_ra"), radians("obs"."s_dec"))), long(spoint(radians("obs"."s_ra"), radians("obs"."s_dec"))), 'XYZ'))))
+
+-- a circle whose radius is a column of the same table
+SELECT obs_id FROM sky.obs WHERE CONTAINS(POINT(98.24, 5.81), CIRCLE(s_ra, s_dec, calib_level * 60.)) = 1
+--
+SELECT "obs"."obs_id" FROM "sky"."obs" AS "obs" WHERE ((spoint(radians(98.24::float8), radians(5.81::float8)) <-> spoint(radians("obs"."s_ra"), radians("obs"."s_dec"))) <= vo.disc_radius(("obs"."calib_level" * 60.0::float8)))
+
+-- a circle with a radius of the same row leaves as an array
+SELECT CIRCLE(ra, dec, r), COORD1(POINT(ra, dec)) FROM tap_upload.t1
+--
+SELECT CASE WHEN spoint(radians("t1"."ra"), radians("t1"."dec")) IS NOT NULL AND vo.disc_radius("t1"."r") IS NOT NULL THEN ARRAY["t1"."ra", "t1"."dec", "t1"."r"] END AS "circle", CASE WHEN spoint(radians("t1"."ra"), radians("t1"."dec")) IS NOT NULL THEN "t1"."ra" END AS "coord1" FROM "tap_upload"."t1" AS "t1"

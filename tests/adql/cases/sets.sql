@@ -6,7 +6,7 @@ SELECT "q"."obs_id" FROM ((SELECT "obs"."obs_id" FROM "sky"."obs" AS "obs") UNIO
 -- types widen
 SELECT calib_level, NULL AS x FROM sky.obs UNION ALL SELECT s_ra, n_bytes FROM sky.obs
 --
-(SELECT ("q"."calib_level")::double precision AS "calib_level", ("q"."x")::bigint AS "x" FROM (SELECT "obs"."calib_level", NULL::text AS "x" FROM "sky"."obs" AS "obs") AS "q") UNION ALL (SELECT "obs_2"."s_ra", "obs_2"."n_bytes" FROM "sky"."obs" AS "obs_2")
+(SELECT ("q"."calib_level")::double precision AS "calib_level", (NULL)::bigint AS "x" FROM (SELECT "obs"."calib_level", NULL::text AS "x" FROM "sky"."obs" AS "obs") AS "q") UNION ALL (SELECT "obs_2"."s_ra", "obs_2"."n_bytes" FROM "sky"."obs" AS "obs_2")
 
 -- INTERSECT binds tighter than EXCEPT
 SELECT obs_id FROM sky.obs EXCEPT SELECT obs_id FROM other.obs INTERSECT SELECT obs_id FROM sky.hea
