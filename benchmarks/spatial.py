@@ -36,7 +36,7 @@ _INTERVALS = """
 INSERT INTO ivoa.obscore_hea (obs_publisher_did, t_intervals, intervals)
 SELECT obs_publisher_did, '', int8multirange(int8range(start, start + 1680000000))
 FROM (
-    SELECT obs_publisher_did, 212000000000000000 + (random() * 4e14)::bigint AS start FROM ivoa.obscore
+    SELECT obs_publisher_did, 211950000000000000 + (random() * 4e14)::bigint AS start FROM ivoa.obscore
 ) AS drawn
 """
 
@@ -62,6 +62,8 @@ _PAIRS = "SELECT b.obs_id FROM ivoa.obscore AS a JOIN ivoa.obscore AS b ON "
 _OF_ONE = " WHERE a.obs_id = '77'"
 _DISC = "scircle(spoint(radians(83.63), radians(22.01)), radians(10))"
 _MEETS = f"(region_circle && {_DISC} OR region_polygon && {_DISC})"
+_PERIOD = "int8multirange(vo.tmoc_range(53341.0, 53741.0))"
+_TIMES = "SELECT obs_publisher_did FROM ivoa.obscore_hea WHERE "
 _EXTENDED = "SELECT obs_id FROM ivoa.obscore NATURAL JOIN ivoa.obscore_hea WHERE "
 
 SEARCHES = (
@@ -108,6 +110,15 @@ SEARCHES = (
         "obscore_region_",
         f"SELECT obs_id FROM ivoa.obscore JOIN ivoa.obscore_hea USING (obs_publisher_did) WHERE {_MEETS}",
         (_EXTENDED + "INTERSECTS(s_region, CIRCLE(83.63, 22.01, 10)) = 1",),
+    ),
+    Search(
+        "times",
+        "obscore_hea_t_intervals",
+        f"SELECT obs_publisher_did FROM ivoa.obscore_hea WHERE intervals && {_PERIOD}",
+        (
+            _TIMES + "vo_tmoc_overlaps(t_intervals, 53341.0, 53741.0) = 1",
+            _TIMES + "1 = INTERSECTS(TMOC(61, t_intervals), TMOC(61, 53341.0, 53741.0))",
+        ),
     ),
 )
 
