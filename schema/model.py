@@ -26,8 +26,9 @@ class Column:
     `name` is the bare name as PostgreSQL stores it. `expression` replaces the stored column: SQL
     over the row, with `{row}` for the quoted alias of the table. `shapes` names the hidden columns
     that hold the same in a form for indexes: of a REGION the `scircle` and the `spoly` (one of them
-    filled), of a TMOC the `int8multirange` in microseconds. `source` says where in a FITS file the
-    value comes from.
+    filled), of a TMOC the `int8multirange` in microseconds. `array` names, for a geometry, the hidden
+    column with the DALI array that it was made from. `source` says where in a FITS file the value comes
+    from.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Column:
     indexed: bool = False
     expression: str | None = None
     shapes: tuple[str, ...] | None = None
+    array: str | None = None
     source: str | None = None
 
     def __post_init__(self) -> None:
@@ -89,7 +91,10 @@ class ForeignKey:
 
 @dataclass(frozen=True)
 class Table:
-    """A table or view. `kind` is `table` or `view`; a view has no DDL of its own here but `query`."""
+    """A table or view. `kind` is `table` or `view`; a view has no DDL of its own here but `query`.
+
+    `stored_as` is its schema and name in PostgreSQL where they are not the published ones.
+    """
 
     schema: str
     name: str
@@ -103,6 +108,7 @@ class Table:
     indexes: tuple[Index, ...] = ()
     foreign_keys: tuple[ForeignKey, ...] = ()
     query: str | None = field(default=None, repr=False)
+    stored_as: tuple[str, str] | None = None
 
     def __post_init__(self) -> None:
         names = [c.name for c in self.columns] + [h.name for h in self.hidden]

@@ -1,5 +1,6 @@
 """What `vo-server adql` does: queries from files are checked and translated, and shown with their columns."""
 
+import contextlib
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from schema.model import Catalogue
 from vo_server import install
 from vo_server.adql import ADQLError, Translation, translate
 from vo_server.adql.check import check_syntax
+from vo_server.adql.tokens import MAX_LENGTH
 from vo_server.settings import Settings
 
 REFUSED = 1
@@ -18,6 +20,9 @@ REFUSED = 1
 
 UNREADABLE = 2
 """Exit code: a file cannot be read as text."""
+
+MOST_BYTES = 4 * MAX_LENGTH
+"""Bytes that a query of the longest accepted text may have."""
 
 CONNECT_SECONDS = 3
 """Longest wait for a database that may be away."""
@@ -83,8 +88,10 @@ def _each(paths: Sequence[Path], work: Callable[[str], str], say: Say, complain:
 
 def _read(path: Path) -> str:
     """The text of a file, or of standard input if it is called `-`; a byte order mark is no part of it."""
-    content = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
-    return content.decode("utf-8-sig")
+    with contextlib.nullcontext(sys.stdin.buffer) if str(path) == "-" else path.open("rb") as source:
+        content = source.read(MOST_BYTES + 1)
+    # One byte too many is enough for the query to be refused as too long.
+    return content.decode("utf-8-sig", "strict" if len(content) <= MOST_BYTES else "replace")
 
 
 def _reason(error: OSError | UnicodeDecodeError) -> str:

@@ -40,6 +40,19 @@ CREATE FUNCTION vo.moc_fine_order(size double precision) RETURNS integer
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
     SELECT least(29, floor(log(2.0, (128 / greatest(size, 1e-6))::numeric)))::integer
 $$;
+CREATE FUNCTION vo.latitude(degrees double precision) RETURNS double precision
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+BEGIN
+    IF degrees BETWEEN -90 AND 90 THEN
+        RETURN degrees;
+    ELSIF degrees = 'NaN' THEN
+        RETURN NULL;
+    END IF;
+    RAISE EXCEPTION USING
+        ERRCODE = 'invalid_parameter_value',
+        MESSAGE = 'a latitude is out of range: latitudes, from -90 to 90 degrees, come second';
+END
+$$;
 CREATE FUNCTION vo.disc_radius(degrees double precision) RETURNS double precision
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
 BEGIN
@@ -273,5 +286,5 @@ def downgrade() -> None:
         " vo.moc_fine(scircle), vo.moc_fine(spoint, double precision), vo.moc_fine(smoc),"
         " vo.moc_fine(spoint), vo.moc(integer, spoly), vo.moc_concave, vo.moc(integer, smoc),"
         " vo.moc(integer, scircle), vo.moc(integer, spoint), vo.moc_disc, vo.moc_touched, vo.disc_radius,"
-        " vo.moc_fine_order, vo.moc_order"
+        " vo.moc_fine_order, vo.moc_order, vo.latitude"
     )

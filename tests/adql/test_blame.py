@@ -18,7 +18,7 @@ PLACES = [
     ("22003", "SELECT ASIN(n) FROM t", "ASIN(n)", "outside of what a function takes"),
     ("2201E", "SELECT a FROM t GROUP BY LOG10(x)", "LOG10(x)", "above 0"),
     ("2201F", "SELECT SQRT(x - 1) FROM t", "SQRT(x - 1)", "not a real number"),
-    ("22P02", "SELECT a || b, CAST(a AS INTEGER) FROM t", "CAST(a AS INTEGER)", "not a number"),
+    ("22P02", "SELECT a || b, CAST(a AS INTEGER) FROM t", "CAST(a AS INTEGER)", "not written as one"),
     ("22007", "SELECT CAST(a AS TIMESTAMP) FROM t", "CAST(a AS TIMESTAMP)", "2026-01-01T12:00:00"),
     ("22008", "SELECT ivo_to_mjd(a) FROM t", "ivo_to_mjd(a)", "not a timestamp"),
     ("XX000", "SELECT a FROM t WHERE 1 = CONTAINS(POINT(x, y), s)", "CONTAINS(POINT(x, y), s)", TOLD),

@@ -482,3 +482,20 @@ def test_the_galactic_centre(rows: Query) -> None:
     )
     centre = SkyCoord(0, 0, unit="deg", frame="galactic").icrs
     assert (ra, dec) == pytest.approx((centre.ra.deg, centre.dec.deg), abs=1e-7)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "COORD2(POINT(s_ra, t_min))",
+        "DISTANCE(s_ra, s_dec * 3, s_ra, 0)",
+        "CONTAINS(POINT(s_ra, s_dec), CIRCLE(s_ra, t_min, 1))",
+        "AREA(POLYGON(s_ra, s_dec * 0, s_ra + 1, s_dec * 0, s_ra, t_min))",
+        "ivo_healpix_index(5, s_ra, t_min)",
+    ],
+)
+def test_latitudes_of_columns_are_checked(rows: Query, expression: str) -> None:
+    """pgSphere would take 100 degrees for 80."""
+    with pytest.raises(psycopg.errors.InvalidParameterValue, match="a latitude is out of range"):
+        rows(f"SELECT {expression} AS v FROM sky.obs WHERE s_ra IS NOT NULL")
+    assert rows("SELECT COORD2(POINT(s_ra, s_dec / 2)) AS v FROM sky.obs WHERE obs_id = '1003'") == [(45.0,)]

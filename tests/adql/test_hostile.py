@@ -251,6 +251,32 @@ def test_subqueries_do_not_multiply(text: str, catalogue: Catalogue) -> None:
         translate(text, catalogue)
 
 
+JOINS = " JOIN sky.obs AS b{0} ON b{0}.obs_id = a.obs_id"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT COUNT(*) FROM sky.obs AS a" + "".join(JOINS.format(i) for i in range(40)),
+        "SELECT COUNT(*) FROM (SELECT a.obs_id FROM sky.obs AS a"
+        + "".join(JOINS.format(i) for i in range(20))
+        + ") AS q JOIN (SELECT a.obs_id FROM sky.obs AS a"
+        + "".join(JOINS.format(i) for i in range(20, 40))
+        + ") AS r ON q.obs_id = r.obs_id",
+        "WITH q AS (SELECT a.obs_id FROM sky.obs AS a"
+        + "".join(JOINS.format(i) for i in range(30))
+        + ") SELECT COUNT(*) FROM q, sky.obs AS a"
+        + "".join(JOINS.format(i) for i in range(30, 40))
+        + " WHERE a.obs_id IN (SELECT obs_id FROM sky.hea)",
+    ],
+    ids=["joins", "subqueries", "common table"],
+)
+def test_joins_are_bounded(text: str, catalogue: Catalogue) -> None:
+    """The planner's memory and time grow with their third power or more, whatever its limits say."""
+    with pytest.raises(ADQLError, match="at most 40 are joined"):
+        translate(text, catalogue)
+
+
 STARS = {
     "SELECT * FROM sky.obs": ("obs",),
     "SELECT o.* FROM sky.obs AS o, sky.hea AS h": ("obs",),

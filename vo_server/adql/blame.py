@@ -99,6 +99,16 @@ def _arithmetic(node: nodes.Node) -> Iterator[Span]:
         yield node.at
 
 
+def _nothing(_: nodes.Node) -> Iterator[Span]:
+    return iter(())
+
+
+def _aggregates(node: nodes.Node) -> Iterator[Span]:
+    """Aggregates that collect text or cells."""
+    if isinstance(node, nodes.Call) and node.name.lower().endswith("_agg"):
+        yield node.at
+
+
 def _full_joins(node: nodes.Node) -> Iterator[Span]:
     if isinstance(node, nodes.JoinStep) and node.kind == "FULL":
         yield node.at
@@ -121,7 +131,8 @@ FAULTS: dict[str, Fault] = {
     ),
     "22003": Fault(
         "a number is too large for its type, or outside of what a function takes",
-        "CAST(... AS DOUBLE PRECISION) of an operand widens the arithmetic",
+        "SMALLINT goes to 32767, INTEGER to 2147483647, BIGINT to 9.2e18, REAL to 3.4e38, DOUBLE PRECISION to"
+        " 1.8e308; ACOS and ASIN take -1 to 1",
         _any_of(
             _arithmetic, _casts(*NUMBERS), _calls("EXP", "POWER", "ACOS", "ASIN", "ROUND", "TRUNCATE", "TAN")
         ),
@@ -137,7 +148,7 @@ FAULTS: dict[str, Fault] = {
         _calls("SQRT", "POWER"),
     ),
     "22P02": Fault(
-        "text that is cast to a number is not a number",
+        "text that is cast to a number is not written as one of that type",
         "leave such rows out with a condition in WHERE",
         _casts(*NUMBERS),
     ),
@@ -149,6 +160,12 @@ FAULTS: dict[str, Fault] = {
             _any_of(_casts("TIMESTAMP"), _calls("IVO_TO_JD", "IVO_TO_MJD")),
         ),
     ),
+    "54001": Fault(
+        "the query is too complex for the database",
+        "write it with fewer nested or repeated expressions",
+        _nothing,
+    ),
+    "54000": Fault("a value becomes too large for the database", "", _aggregates),
     "22025": Fault(
         "the pattern ends with its escape character",
         "",

@@ -26,6 +26,10 @@ from vo_server.adql.stcs import (
 from vo_server.adql.terms import INTERVALS, Meta, Shape, Term, Test, number
 
 ICRS = "ICRS"
+
+MAX_VERTICES = 1024
+"""Most vertices of pgSphere's polygons."""
+
 SURFACE = Meta(unit="deg**2", ucd="phys.angArea")
 PLACE = Meta(unit="deg", ucd="pos.eq")
 
@@ -43,7 +47,9 @@ def shape_of(field: Field, *, stored: bool) -> Shape | None:
     if kind == "TMOC":
         stored_ranges = field.shapes[0] if field.shapes is not None and stored else None
         return Shape(INTERVALS, stored_ranges or f"vo.tmoc_ranges({field.sql})")
-    return Shape(kind.lower(), field.sql) if kind in {"POINT", "CIRCLE", "POLYGON", "MOC"} else None
+    if kind not in {"POINT", "CIRCLE", "POLYGON", "MOC"}:
+        return None
+    return Shape(kind.lower(), field.sql, array=field.array if stored else None)
 
 
 def output(term: Term) -> tuple[str, Type]:
@@ -53,6 +59,8 @@ def output(term: Term) -> tuple[str, Type]:
         return f"({term.sql})::text", MOC
     if shape is None or term.type not in (POINT, CIRCLE, POLYGON):
         return term.sql, term.type or VARCHAR
+    if shape.array is not None:
+        return shape.array, term.type
     if shape.degrees is not None:
         array = f"ARRAY[{', '.join(shape.degrees)}]"
         if shape.numbers is not None:
@@ -100,10 +108,27 @@ def _check_latitude(term: Term) -> None:
         )
 
 
+def _check_order(lon: Term, lat: Term) -> None:
+    """ADQLError for coordinates that are columns in the wrong order, as their UCDs tell."""
+    if (lon.meta.ucd or "").startswith("pos.eq.dec") and (lat.meta.ucd or "").startswith("pos.eq.ra"):
+        hint = f"write {lat.name or 'right ascension'}, {lon.name or 'declination'}"
+        raise ADQLError("the declination stands in front of the right ascension", lon.at, hint)
+
+
+def _latitude(lat: Term) -> str:
+    """A latitude as SQL, in degrees; what is no column of latitudes is checked: pgSphere takes 100 for 80."""
+    word = (lat.meta.ucd or "").partition(";")[0]
+    known = isinstance(lat.constant, (int, float)) or word == "pos.eq.dec" or word.endswith(".lat")
+    # An index is on the plain column, and nobody makes one of positions on other values.
+    known = known or (lat.origin is not None and lat.origin.indexed)
+    return _degrees(lat) if known else f"vo.latitude({_degrees(lat)})"
+
+
 def _position(lon: Term, lat: Term) -> Shape:
     """The point at (lon, lat) in degrees."""
     _check_latitude(lat)
-    x, y = _degrees(lon), _degrees(lat)
+    _check_order(lon, lat)
+    x, y = _degrees(lon), _latitude(lat)
     indexed = (
         lon.origin is not None
         and lat.origin is not None
@@ -197,6 +222,8 @@ def _constant_polygon(call: Arguments, vertices: list[float]) -> Term:
             raise ADQLError(
                 f"the latitude {lat} is out of range", call.at, "latitudes go from -90 to 90 degrees"
             )
+    if len(distinct) > MAX_VERTICES:
+        raise ADQLError(f"the polygon has more than {MAX_VERTICES} vertices", call.at)
     fault = polygon_fault(tuple(c for p in distinct for c in p))
     if fault:
         raise ADQLError(fault, call.at, "its vertices go once around it, one after the other")

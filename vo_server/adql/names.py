@@ -17,7 +17,8 @@ K = TypeVar("K")
 class Field:
     """A column as an expression sees it. `shapes` is the SQL of its hidden columns.
 
-    `weight` is the length of the expression behind the column of a subquery (see `weights`).
+    `array` is that of the DALI array a geometry was made from; `weight` is the length of the expression
+    behind the column of a subquery (see `weights`).
     """
 
     name: str
@@ -27,6 +28,7 @@ class Field:
     shapes: tuple[str, ...] | None = None
     origin: Origin | None = None
     weight: int = 0
+    array: str | None = None
 
 
 @dataclass(slots=True)
@@ -75,7 +77,9 @@ class Relation:
         source = f"{table.full_name}.{column.name}"
         meta = Meta(column.description, column.unit, column.ucd, column.utype, source)
         indexed = column.indexed or column.name in self.indexed
-        return Field(column.name, column.type, sql, meta, shapes, Origin(self.sql, indexed))
+        array = None if column.array is None else f"{self.sql}.{quote(column.array)}"
+        origin = Origin(self.sql, indexed)
+        return Field(column.name, column.type, sql, meta, shapes, origin, array=array)
 
     def visible(self) -> "list[Visible]":
         """What a FROM shows that has only this relation."""
@@ -117,13 +121,15 @@ class Visible:
 class Scope:
     """What a name can mean at one place of the query; `outer` is the query around it.
 
-    `correlated` are the columns that queries inside this one have used: SQL, name and where.
+    `correlated` are the columns that queries inside this one have used: SQL, name and where. `aliases` are
+    the names that the select list gives, which mean nothing inside of expressions.
     """
 
     relations: list[Relation]
     visible: list[Visible]
     outer: "Scope | None" = None
     correlated: list[tuple[str, str, Span]] = field(default_factory=list)
+    aliases: tuple[str, ...] = ()
 
     def column(self, reference: ColumnReference) -> tuple[Field, bool]:
         """The column that `reference` names, and whether it is of this very query (not one around it).
@@ -182,7 +188,9 @@ class Scope:
             fields = [f for s in self._scopes() for v in s.visible for f in v.fields()]
         names = [f.name for f in fields]
         hint = did_you_mean(name.text, names)
-        if name.quoted and any(n.lower() == name.text.lower() for n in names):
+        if not qualifier and any(same(name, alias) for alias in self.aliases):
+            hint = f"{name.text} is a name of the result: repeat its expression here, or use a subquery"
+        elif name.quoted and any(n.lower() == name.text.lower() for n in names):
             hint = "names in double quotes must match in case: " + did_you_mean(name.text, names)
         elif name.quoted:
             hint = "double quotes make a name; a string is written in single quotes" + (

@@ -11,7 +11,7 @@ from vo_server.adql.expressions import Place, common_type
 from vo_server.adql.geometry import output, shape_of
 from vo_server.adql.metadata import description
 from vo_server.adql.names import Field, Scope, same
-from vo_server.adql.tables import Output, TableRenderer, check_comparable_columns
+from vo_server.adql.tables import MAX_JOINED, Output, Source, TableRenderer, check_comparable_columns
 from vo_server.adql.terms import Term, describe, quote
 from vo_server.adql.weights import weigh
 
@@ -65,9 +65,11 @@ class QueryRenderer(TableRenderer):
         name = node.name.output
         if any(same(node.name, known) for known in self.common):
             raise ADQLError(f"the common table {name} is defined twice", node.name.at)
+        joined = self.used.joined
         sql, outputs = self._query(node.query, None, Role.TABLE)
         alias = self.alias(name)
         self.common[name] = (alias, outputs)
+        self.common_joined[name] = self.used.joined - joined
         return f"{alias} AS ({sql})"
 
     def _query(
@@ -136,13 +138,16 @@ class QueryRenderer(TableRenderer):
     def _select(
         self, node: nodes.Select, outer: Scope | None, query: nodes.Query, role: Role, limit: int | None
     ) -> tuple[str, list[Output]]:
+        joined = self.used.joined
         source = self.sources(node.tables, outer)
-        scope = Scope(source.relations, source.visible, outer)
+        aliases = tuple(i.alias.output for i in node.items if isinstance(i, nodes.SelectItem) and i.alias)
+        scope = Scope(source.relations, source.visible, outer, aliases=aliases)
         clauses = [source.sql]
         if node.where is not None:
             clauses.append(
                 " WHERE " + self.condition(node.where, Place(scope, without_aggregates="WHERE")).sql
             )
+        self._check_joined(self.used.joined - joined, node)
         if len(node.group_by) > MAX_COLUMNS:
             raise ADQLError(f"GROUP BY has more than {MAX_COLUMNS} terms", node.group_by[0].at)
         groups = [self._group_key(k, node, scope) for k in node.group_by]
@@ -158,9 +163,7 @@ class QueryRenderer(TableRenderer):
             clauses.append(" HAVING " + having.sql)
         keys = [self._sort_key(k, outputs, terms, place, distinct=node.distinct) for k in query.order_by]
         if role is not Role.RESULT:
-            columns_below = {f.sql: f for r in source.relations if r.table is None for f in r.known}
-            for output in outputs:
-                output.weight = weigh(output.term.sql, columns_below, self.parameters, output.term.at)
+            self._weigh(outputs, source)
         grouped = bool(groups) or node.having is not None or any(t.aggregate for t in terms)
         if grouped:
             _check_grouped(terms, place)
@@ -174,6 +177,16 @@ class QueryRenderer(TableRenderer):
         distinct = "DISTINCT " if node.distinct else ""
         tail = _tail(keys, query.offset, min(limits) if limits else None)
         return f"SELECT {distinct}{columns} FROM {''.join(clauses)}{tail}", outputs  # noqa: S608 - all parts are rendered
+
+    def _check_joined(self, tables: int, node: nodes.Select) -> None:
+        if tables > MAX_JOINED:
+            raise ADQLError(f"the query joins {tables} tables, at most {MAX_JOINED} are joined", node.at)
+
+    def _weigh(self, outputs: list[Output], source: Source) -> None:
+        """Tell each column of a subquery the length of its expression."""
+        below = {f.sql: f for r in source.relations if r.table is None for f in r.known}
+        for column in outputs:
+            column.weight = weigh(column.term.sql, below, self.parameters, column.term.at)
 
     def _items(self, node: nodes.Select, place: Place, role: Role) -> list[Output]:
         """The select list, stars expanded, every column with a name of its own."""
@@ -206,7 +219,16 @@ class QueryRenderer(TableRenderer):
         grouped = field.sql in place.groups
         loose = () if grouped else ((field.name, star.at),)
         shape = shape_of(field, stored=not grouped)
-        return Term(field.sql, field.type, star.at, field.meta, field.name, loose=loose, shape=shape)
+        return Term(
+            field.sql,
+            field.type,
+            star.at,
+            field.meta,
+            field.name,
+            loose=loose,
+            shape=shape,
+            origin=field.origin,
+        )
 
     def _group_key(self, node: nodes.Value, select: nodes.Select, scope: Scope) -> str:
         """A GROUP BY term: a column, an expression, or an alias or position in the select list."""

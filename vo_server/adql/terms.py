@@ -48,7 +48,8 @@ class Shape:
     `degrees` are the coordinates (lon, lat[, radius or further vertices]) as SQL, `numbers` the same
     as numbers if they are constant. `center` and `radius` (SQL, radians) are those of a circle or cap.
     `computed` is the radius of a circle that is not known before the query runs (SQL, degrees).
-    An `indexed` point is served by an index of its table. `bound` is a circle about a constant MOC.
+    An `indexed` point is served by an index of its table. `bound` is a circle about a constant MOC;
+    `array` is a stored DALI array that the shape was made from.
     Times that were brought to cells of an `order` (SQL) know the ones they were made of, their `base`.
     """
 
@@ -64,6 +65,7 @@ class Shape:
     bound: "Shape | None" = None
     base: "Shape | None" = None
     order: str = ""
+    array: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """The one entry point: `translate`, and what it returns."""
 
-import re
 from dataclasses import dataclass
 
 from schema.model import Catalogue
@@ -8,12 +7,10 @@ from schema.types import VARCHAR, Type
 from vo_server.adql.errors import ADQLError
 from vo_server.adql.objects import SIMBADPOINT, Resolve, with_positions
 from vo_server.adql.parser import parse
+from vo_server.adql.placeholders import PLACEHOLDER
 from vo_server.adql.postgres import QueryRenderer
 from vo_server.adql.tables import Output
 from vo_server.adql.units import UNKNOWN
-
-_PLACEHOLDER = re.compile(r"""\"(?:[^\"]|\"\")*\"|'(?:[^']|'')*'|\$([0-9]+)""")
-"""A placeholder, or quoted text in which none is looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +70,8 @@ def _numbered(sql: str, values: list[str]) -> tuple[str, tuple[str, ...]]:
     """Placeholders numbered as they occur, without values that the statement came not to use."""
     if not values:
         return sql, ()
-    used = [int(n) for n in dict.fromkeys(_PLACEHOLDER.findall(sql)) if n]
+    used = [int(n) for n in dict.fromkeys(PLACEHOLDER.findall(sql)) if n]
     if used != list(range(1, len(values) + 1)):
         order = {str(old): new for new, old in enumerate(used, start=1)}
-        sql = _PLACEHOLDER.sub(lambda m: f"${order[m[1]]}" if m[1] else m[0], sql)
+        sql = PLACEHOLDER.sub(lambda m: f"${order[m[1]]}" if m[1] else m[0], sql)
     return sql, tuple(values[n - 1] for n in used)

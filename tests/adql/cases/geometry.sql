@@ -43,7 +43,7 @@ SELECT "obs"."obs_id" FROM "sky"."obs" AS "obs" WHERE (($1::text::spoly && "obs"
 -- a crossmatch with radii of its own
 SELECT o.obs_id FROM tap_upload.t1 AS u JOIN sky.obs AS o ON 1 = CONTAINS(POINT(u.ra, u.dec), CIRCLE(o.s_ra, o.s_dec, u.r))
 --
-SELECT "o"."obs_id" FROM ("tap_upload"."t1" AS "u" INNER JOIN "sky"."obs" AS "o" ON (spoint(radians("o"."s_ra"), radians("o"."s_dec")) <@ scircle(spoint(radians("u"."ra"), radians("u"."dec")), radians("u"."r"))))
+SELECT "o"."obs_id" FROM ("tap_upload"."t1" AS "u" INNER JOIN "sky"."obs" AS "o" ON (spoint(radians("o"."s_ra"), radians("o"."s_dec")) <@ scircle(spoint(radians("u"."ra"), radians(vo.latitude("u"."dec"))), radians("u"."r"))))
 
 -- geometries leave as arrays in degrees
 SELECT POINT(s_ra, s_dec), CIRCLE(s_ra, s_dec, 1), POLYGON(1, 2, 3, 2, 3, 5), REGION('Position ICRS 1 2') FROM sky.obs
@@ -74,4 +74,4 @@ SELECT "obs"."obs_id" FROM "sky"."obs" AS "obs" WHERE ((spoint(radians(98.24::fl
 -- a circle with a radius of the same row leaves as an array
 SELECT CIRCLE(ra, dec, r), COORD1(POINT(ra, dec)) FROM tap_upload.t1
 --
-SELECT CASE WHEN spoint(radians("t1"."ra"), radians("t1"."dec")) IS NOT NULL AND vo.disc_radius("t1"."r") IS NOT NULL THEN ARRAY["t1"."ra", "t1"."dec", "t1"."r"] END AS "circle", CASE WHEN spoint(radians("t1"."ra"), radians("t1"."dec")) IS NOT NULL THEN "t1"."ra" END AS "coord1" FROM "tap_upload"."t1" AS "t1"
+SELECT CASE WHEN spoint(radians("t1"."ra"), radians(vo.latitude("t1"."dec"))) IS NOT NULL AND vo.disc_radius("t1"."r") IS NOT NULL THEN ARRAY["t1"."ra", vo.latitude("t1"."dec"), "t1"."r"] END AS "circle", CASE WHEN spoint(radians("t1"."ra"), radians(vo.latitude("t1"."dec"))) IS NOT NULL THEN "t1"."ra" END AS "coord1" FROM "tap_upload"."t1" AS "t1"

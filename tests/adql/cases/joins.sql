@@ -6,7 +6,7 @@ SELECT "o"."obs_id" FROM "sky"."obs" AS "o", "sky"."hea" AS "h" WHERE ("o"."obs_
 -- ON, with a condition that an index serves
 SELECT u.words FROM tap_upload.t1 AS u JOIN sky.obs AS o ON DISTANCE(u.ra, u.dec, o.s_ra, o.s_dec) < 0.5
 --
-SELECT "u"."words" FROM ("tap_upload"."t1" AS "u" INNER JOIN "sky"."obs" AS "o" ON (spoint(radians("o"."s_ra"), radians("o"."s_dec")) <@ scircle(spoint(radians("u"."ra"), radians("u"."dec")), radians(0.5::float8)) AND degrees(spoint(radians("u"."ra"), radians("u"."dec")) <-> spoint(radians("o"."s_ra"), radians("o"."s_dec"))) < 0.5::float8))
+SELECT "u"."words" FROM ("tap_upload"."t1" AS "u" INNER JOIN "sky"."obs" AS "o" ON (spoint(radians("o"."s_ra"), radians("o"."s_dec")) <@ scircle(spoint(radians("u"."ra"), radians(vo.latitude("u"."dec"))), radians(0.5::float8)) AND degrees(spoint(radians("u"."ra"), radians(vo.latitude("u"."dec"))) <-> spoint(radians("o"."s_ra"), radians("o"."s_dec"))) < 0.5::float8))
 
 -- USING merges a column
 SELECT obs_id, energy_min FROM sky.obs LEFT OUTER JOIN sky.hea USING (obs_id)
