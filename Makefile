@@ -9,10 +9,10 @@ ifneq ($(PORT),)
 export VO_SERVER_PORT := $(PORT)
 endif
 
-.PHONY: help install serve doctor test check unit bench docs lock clean
+.PHONY: help install serve doctor test check unit bench bench-data docs lock clean
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1	\2/'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1	\2/'
 
 install: ## install what is missing: PostgreSQL, pgSphere, the Python packages
 	@resources/install.sh $(VENV)
@@ -38,6 +38,10 @@ unit: ## the tests only
 bench: ## measure, each figure beside its yardstick (DATA=directory: on that release)
 	@resources/install.sh $(VENV) test
 	$(if $(DATA),VO_SERVER_BENCH_RELEASE="$(DATA)") $(BIN)/python -m benchmarks.run
+
+bench-data: ## serve N=1000000 simulated observations from a database of their own, on PORT
+	@resources/install.sh $(VENV)
+	@exec $(BIN)/python -m benchmarks.published $(or $(N),1000000)
 
 docs: ## write the generated pages of docs/
 	$(BIN)/python -m docs.generate

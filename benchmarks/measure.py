@@ -1,7 +1,7 @@
 """What a benchmark is: a figure of ours beside a yardstick, measured alternately in one run."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from statistics import median
 
@@ -34,7 +34,7 @@ class Figure:
         return f"{line}  ({self.note})" if self.note else line
 
 
-Benchmark = Callable[[], list[Figure]]
+Benchmark = Callable[[], Iterable[Figure]]
 
 
 def compare(

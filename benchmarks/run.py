@@ -11,11 +11,11 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from benchmarks import ingest_facts, load_events, spatial, translate
+from benchmarks import ingest_facts, load_events, results, spatial, translate
 from benchmarks.measure import Benchmark
 from vo_server import cluster
 
-MODULES = (ingest_facts, load_events, spatial, translate)
+MODULES = (ingest_facts, load_events, spatial, translate, results)
 
 REGISTER: dict[str, Benchmark] = {
     benchmark.__name__: benchmark for module in MODULES for benchmark in module.BENCHMARKS

@@ -94,12 +94,14 @@ install_python() {
 
 # What the tests and benchmarks drive the server with.
 install_clients() {
-    command -v stilts >/dev/null 2>&1 && return
-    if ! can_install; then
-        say "The tests need STILTS (Debian package stilts)."
-        exit 2
-    fi
-    apt_install stilts
+    for client in stilts curl; do
+        command -v "$client" >/dev/null 2>&1 && continue
+        if ! can_install; then
+            say "The tests and benchmarks need $client (Debian package $client)."
+            exit 2
+        fi
+        apt_install "$client"
+    done
 }
 
 if [ -z "${VO_SERVER_DATABASE_URL:-}" ] || [ "$kind" = test ]; then install_database; fi

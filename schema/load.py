@@ -36,7 +36,7 @@ PUBLIC_SCHEMAS: dict[str, tuple[str, tuple[str, ...]]] = {
         ),
     ),
 }
-PRIVATE_TABLES = ("vo_collection", "vo_dataset", "vo_product")
+PRIVATE_TABLES = ("vo_collection", "vo_dataset", "vo_product", "vo_job")
 
 
 @cache

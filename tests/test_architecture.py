@@ -26,18 +26,21 @@ ALLOWED = {
 
 BROAD = {
     "vo_server.db": "a connection is given back whatever happens",
+    "vo_server.uws.worker": "a job tells of every fault, whatever it is",
 }
 """Modules that catch everything, and why."""
 
 SQL_OWNERS = {
     *("schema.ddl", "schema.load", "ingest.store"),
     *("vo_server.install", "vo_server.doctor", "vo_server.db", "vo_server.products", "vo_server.cluster"),
+    *("vo_server.uws.store", "vo_server.uws.queue"),
+    "vo_server.upload.store",
 }
 """Modules with SQL of their own, beside the translator from ADQL, whose trade it is."""
 
 SQL = re.compile(r"\s*(SELECT|INSERT INTO|UPDATE|DELETE FROM|CREATE|ALTER|DROP|GRANT|REVOKE|COPY|TRUNCATE)\s")
 
-SAMPLES = {"vo_server.pages"}
+SAMPLES = {"vo_server.pages", "vo_server.tap.examples"}
 """Modules that show ADQL to users."""
 
 

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import AsyncIterator
 
+from anyio import to_thread
 from anyio.to_thread import run_sync
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -12,30 +13,48 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vo_server import dali, errors, pages, products, vosi
-from vo_server.db import Database
+from vo_server.db import MOST_WAITING, Database
 from vo_server.settings import Settings
+from vo_server.tap import pages as tap_pages
 from vo_server.tap import routes as tap
+from vo_server.upload.reaper import reaping
+from vo_server.uws import routes as uws
+from vo_server.uws.service import Jobs
 
-ERROR_FORMS = {"/tap/sync": dali.render_error}
+ERROR_FORMS = {"/tap/sync": dali.render_error, "/tap/async": dali.render_error}
 """How errors below a path are told; elsewhere as plain text."""
+
+OTHER_THREADS = 20
+"""Threads for requests that do not wait for a connection of public queries."""
 
 
 def create_app(settings: Settings) -> Starlette:
     """The server as an ASGI application."""
     database = Database(settings)
+    jobs = Jobs.of(settings, database)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         database.open()
-        yield
+        to_thread.current_default_thread_limiter().total_tokens = (
+            settings.connections + MOST_WAITING + OTHER_THREADS
+        )
+        async with jobs.running(), reaping(settings):
+            yield
         await run_sync(database.close)
 
     handle = errors.handler(ERROR_FORMS)
     app = Starlette(
         routes=[
             Route("/", pages.landing),
-            Route("/tap", pages.to_landing),
+            Route("/tap", tap_pages.page),
+            Route("/tap/examples", tap_pages.examples),
             Route("/tap/sync", tap.sync, methods=["GET", "POST"]),
+            Route("/tap/async", uws.jobs, methods=["GET", "POST"]),
+            Route("/tap/async/{id}", uws.job, methods=["GET", "POST", "DELETE"]),
+            Route("/tap/async/{id}/results/result", uws.result),
+            Route("/tap/async/{id}/parameters/{name:path}", uws.parameter),
+            Route("/tap/async/{id}/{child}", uws.child, methods=["GET", "POST"]),
             Route("/tap/availability", vosi.availability),
             Route("/tap/capabilities", vosi.capabilities),
             Route("/tap/tables", vosi.tables),
@@ -45,13 +64,14 @@ def create_app(settings: Settings) -> Starlette:
         middleware=[
             Middleware(ServerHeader),
             # Public data without cookies: pages of any site may query it.
-            Middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["GET", "POST"]),
+            Middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["GET", "POST", "DELETE"]),
         ],
         exception_handlers={errors.VOError: handle, HTTPException: handle, Exception: handle},
         lifespan=lifespan,
     )
     app.state.settings = settings
     app.state.database = database
+    app.state.jobs = jobs
     app.state.changes = vosi.Changes()
     return app
 

@@ -30,10 +30,15 @@ VOSI_ENDPOINTS = (
     ("ivo://ivoa.net/std/VOSI#tables-1.1", "/tap/tables", "1.1"),
 )
 
+EXAMPLES = ("ivo://ivoa.net/std/DALI#examples", "/tap/examples")
+
 DATA_MODELS = {"ivoa.obscore": ("ivo://ivoa.net/std/ObsCore#core-1.1", "ObsCore-1.1")}
 """Data models by the table that follows them."""
 
 ADQL_VERSIONS = ("2.0", "2.1")
+
+UPLOAD = "ivo://ivoa.net/std/TAPRegExt#upload-"
+UPLOAD_WAYS = ("inline", "http", "https")
 
 
 def capabilities_document(catalogue: Catalogue, settings: Settings) -> bytes:
@@ -43,22 +48,35 @@ def capabilities_document(catalogue: Catalogue, settings: Settings) -> bytes:
     for standard, path, version in VOSI_ENDPOINTS:
         interface = _interface(settings.url + path, "full", version)
         root.append(node("capability", None, {"standardID": standard}, [interface]))
+    browser = {XSI_TYPE: "vr:WebBrowser"}
+    url = node("accessURL", settings.url + EXAMPLES[1], {"use": "full"})
+    examples = node("interface", None, browser, [url])
+    root.append(node("capability", None, {"standardID": EXAMPLES[0]}, [examples]))
     return serialized(root)
 
 
 def _table_access(catalogue: Catalogue, settings: Settings) -> etree._Element:
-    rows = {"unit": "row"}
+    rows, octets = {"unit": "row"}, {"unit": "byte"}
+    largest = str(min(settings.upload_bytes, settings.request_bytes))
     default = node("default", str(min(settings.maxrec_default, settings.maxrec_hard)), rows)
     children = [
         _interface(f"{settings.url}/tap", "base", "1.1", role="std"),
         *_data_models(catalogue),
         _language(RESOLVER_FEATURES if settings.name_resolver else FEATURES),
         *_output_formats(),
-        node("executionDuration", None, None, [node("default", str(int(settings.sync_timeout)))]),
+        *(node("uploadMethod", None, {"ivo-id": f"{UPLOAD}{way}"}) for way in UPLOAD_WAYS),
+        _limits("retentionPeriod", settings.job_retention, settings.job_retention_hard),
+        _limits("executionDuration", settings.job_duration, settings.job_duration_hard),
         node("outputLimit", None, None, [default, node("hard", str(settings.maxrec_hard), rows)]),
+        node("uploadLimit", None, None, [node("default", largest, octets), node("hard", largest, octets)]),
     ]
     attributes = {XSI_TYPE: "tr:TableAccess", "standardID": "ivo://ivoa.net/std/TAP"}
     return node("capability", None, attributes, children)
+
+
+def _limits(name: str, default: int, hard: int) -> etree._Element:
+    """What a job gets, and the most it may ask for, in seconds."""
+    return node(name, None, None, [node("default", str(min(default, hard))), node("hard", str(hard))])
 
 
 def _interface(url: str, use: str, version: str, role: str | None = None) -> etree._Element:

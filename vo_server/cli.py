@@ -1,5 +1,6 @@
 """The command `vo-server`."""
 
+import asyncio
 import contextlib
 import errno
 import json
@@ -30,6 +31,7 @@ from vo_server.app import create_app
 from vo_server.cluster import ClusterError
 from vo_server.install import InstallError
 from vo_server.settings import LAST_PORT, Settings, SettingsError, listing, load_settings
+from vo_server.uws.worker import work
 
 DATA_PROBLEMS: Final = 1
 """Exit code: some datasets were skipped, or the doctor found something."""
@@ -128,7 +130,7 @@ def serve(
     """Serve the published collections over HTTP until interrupted."""
     settings = load_settings(host=host, port=port)
     _check_port(settings)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    _log()
     with cluster.running(settings):
         install.require(settings)
         _greet(settings)
@@ -141,6 +143,17 @@ def serve(
             access_log=False,
             timeout_graceful_shutdown=5,
         )
+
+
+@app.command()
+def worker() -> None:
+    """Run asynchronous jobs, beside the worker inside the server or on another machine, until interrupted."""
+    settings = load_settings()
+    _log()
+    with cluster.running(settings):
+        install.require(settings)
+        out.print(f"A worker for jobs (process {os.getpid()}); stop it with Ctrl-C.")
+        asyncio.run(work(settings))
 
 
 @app.command()
@@ -357,6 +370,12 @@ def _interruptible(bar: _Bar) -> Iterator[None]:
         raise SystemExit(128 + number) from interruption
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _log() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    # It names every job, and who knows the name of a job may use it.
+    logging.getLogger("procrastinate").setLevel(logging.WARNING)
 
 
 def _check_port(settings: Settings) -> None:

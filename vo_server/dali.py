@@ -1,9 +1,13 @@
 """Parameters and answers that all DALI services share (DALI 1.1, sections 3 and 4)."""
 
-from collections.abc import Iterable, Mapping
+import io
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager, nullcontext
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
-from starlette.datastructures import FormData
+from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message
@@ -15,6 +19,7 @@ from vo_server.results.cells import timestamp
 from vo_server.results.result import Info
 from vo_server.results.votable import error_document
 from vo_server.settings import Settings
+from vo_server.upload.source import NO_PARTS, Parts, Source
 
 SOFTWARE = f"vo-server/{__version__}"
 
@@ -46,17 +51,33 @@ class Parameters:
 
 
 async def read_parameters(request: Request, settings: Settings) -> Parameters:
-    """Parameters of the query string and of a posted form together.
+    """As `read_form`, for services without uploads."""
+    async with read_form(request, settings) as form:
+        return form.parameters
 
-    Raises TooLargeError above `settings.request_bytes`, UsageError for a body that is no form.
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """Parameters, and what opens each of the named parts that came with them."""
+
+    parameters: Parameters
+    parts: Parts
+
+
+@asynccontextmanager
+async def read_form(request: Request, settings: Settings) -> AsyncIterator[Form]:
+    """Parameters of the query string and of a posted form together; its parts are there within.
+
+    Raises TooLargeError above `settings.request_bytes`, UsageError for a body that is no form or parts of
+    the same name.
     """
     pairs = list(request.query_params.multi_items())
-    if request.method == "POST":
-        async with _limited(request, settings.request_bytes).form(
-            max_part_size=settings.request_bytes
-        ) as form:
-            pairs += _texts(form)
-    return Parameters(pairs)
+    if request.method != "POST":
+        yield Form(Parameters(pairs), NO_PARTS)
+        return
+    limit = settings.request_bytes
+    async with limited(request, limit).form(max_part_size=limit) as form:
+        yield Form(Parameters(pairs + _texts(form)), _parts(form))
 
 
 def maxrec(parameters: Parameters, settings: Settings) -> int:
@@ -105,7 +126,7 @@ def render_error(message: str, status_code: int, headers: Mapping[str, str]) -> 
     return Response(error_document(message), status_code, dict(headers), DEFAULT.content_type)
 
 
-def _limited(request: Request, limit: int) -> Request:
+def limited(request: Request, limit: int) -> Request:
     """The request with its body cut off by an error after `limit` octets."""
     size = 0
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -121,6 +142,26 @@ def _limited(request: Request, limit: int) -> Request:
         return message
 
     return Request(request.scope, receive)
+
+
+def _parts(form: FormData) -> Parts:
+    """The files of a form, and its texts too: some clients send a table without the name of a file."""
+    parts: dict[str, Callable[[], Source]] = {}
+    files = [name for name, value in form.multi_items() if not isinstance(value, str)]
+    repeated = sorted({name for name in files if files.count(name) > 1})
+    if repeated:
+        raise UsageError(f"the request has more than one part named {repeated[0]!r}")
+    for name, value in form.multi_items():
+        if not isinstance(value, str):
+            parts[name] = partial(_rewound, value)
+        elif name not in files:
+            parts[name] = partial(io.BytesIO, value.encode())
+    return parts
+
+
+def _rewound(upload: UploadFile) -> Source:
+    upload.file.seek(0)
+    return nullcontext(upload.file)
 
 
 def _texts(form: FormData) -> list[tuple[str, str]]:

@@ -6,20 +6,27 @@ import re
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from types import TracebackType
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Protocol, Self
 
+import adbc_driver_manager as adbc
+import adbc_driver_postgresql as driver
 import psycopg
+import pyarrow as pa
+from adbc_driver_manager._reader import AdbcRecordBatchReader
 from psycopg import errors as pg
+from psycopg import sql
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from schema.collection import Collection
 from schema.load import catalogue
 from schema.model import Catalogue
 from vo_server import errors
+from vo_server.adql.placeholders import PLACEHOLDER
 from vo_server.cancellation import Cancellation
 from vo_server.install import COLLECTIONS, reader_url
+from vo_server.pool import Pool
 from vo_server.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -27,8 +34,8 @@ log = logging.getLogger(__name__)
 Row = tuple[Any, ...]
 Connection = psycopg.Connection[Row]
 
-BATCH_SIZE: Final = 2000
-"""Rows of a batch: the unit in which rows travel from the driver to a writer."""
+BATCH_BYTES: Final = 1 << 21
+"""Size of a batch: the unit in which rows travel from the driver to a writer."""
 
 CATALOGUE_AGE: Final = 2.0
 """Seconds after which the catalogue is checked against the database again."""
@@ -39,11 +46,16 @@ TRANSFER_LIMIT: Final = 6 * 3600.0
 _SMALL_CONNECTIONS: Final = 2
 """Connections beside those of the public queries, so that the server can always ask the database."""
 
-_MOST_WAITING: Final = 20
+MOST_WAITING: Final = 50
 """Queries that may wait for a connection; each holds a thread, and other requests need threads too."""
 
 _WAIT_FOR_CONNECTION: Final = 10.0
 _WAIT_FOR_CHECK: Final = 2.0
+
+_INSIST: Final = 0.5
+"""Seconds between two attempts to cancel: the first may come before the query does."""
+
+_BATCH_BYTES: Final = driver.StatementOptions.BATCH_SIZE_HINT_BYTES.value
 
 _TOO_LONG: Final = (
     "The query took longer than the time limit of this service, {:g} s. Conditions on columns with an index"
@@ -54,6 +66,7 @@ DRIVER_ERRORS: Final[tuple[tuple[type[psycopg.Error], type[errors.VOError]], ...
     (pg.QueryCanceled, errors.QueryTimeoutError),
     (psycopg.DataError, errors.DataError),
     (pg.ProgramLimitExceeded, errors.DataError),
+    (pg.StatementTooComplex, errors.DataError),
     (pg.CardinalityViolation, errors.DataError),
     (pg.UndefinedTable, errors.CatalogueChangedError),
     (pg.UndefinedColumn, errors.CatalogueChangedError),
@@ -66,16 +79,15 @@ DRIVER_ERRORS: Final[tuple[tuple[type[psycopg.Error], type[errors.VOError]], ...
 """Driver error -> ours; the first row that fits."""
 
 
-MEMORY_SOURCE: Final = "mcxt.c"
-"""Where PostgreSQL refuses to make a value of more than 1 GB; it reports that as an internal error."""
-
-PGSPHERE_SOURCES: Final = frozenset(
-    ("box.c", "circle.c", "ellipse.c", "euler.c", "line.c", "path.c", "point.c", "polygon.c", "sparse.y")
+INTERNAL_FAULTS: Final[tuple[tuple[re.Pattern[str], str | None], ...]] = (
+    (re.compile(r"sphere\w+: |radius must be not greater "), None),
+    (re.compile(r"invalid memory alloc request size"), "a value becomes too large"),
 )
-"""Where pgSphere finds fault with values; it reports that as internal errors (SQLSTATE XX000)."""
+"""Faults in the data that are reported as internal errors (SQLSTATE XX000): the beginnings of pgSphere's
+sentences, which users are told as they are, and of PostgreSQL's for a value above 1 GB."""
 
-RAISED: Final = "exec_stmt_raise"
-"""Where PostgreSQL carries out a RAISE of a function; all such functions are ours."""
+RAISED: Final = re.compile(r"PL/pgSQL[^\n]* RAISE$", re.MULTILINE)
+"""The context of an error that a function raised of itself; all such functions are ours."""
 
 
 @contextlib.contextmanager
@@ -86,103 +98,166 @@ def translated() -> Iterator[None]:
     except PoolTimeout as error:
         raise errors.OverloadError from error
     except psycopg.Error as error:
-        kind = _kind(error)
-        if kind is errors.DataError:
-            raise errors.DataError(_told(error), error.sqlstate or "") from error
-        if kind is errors.CatalogueChangedError:
-            log.warning("the catalogue and the database differ: %s", error.diag.message_primary)
-        raise kind from error
+        found = Fault(type(error), error.diag.message_primary or "", error.diag.context or "")
+        raise _told(found, error.sqlstate) from error
+    except adbc.Error as error:
+        details = {_text(name): _text(value) for name, value in error.details}
+        found = Fault(
+            _class_of(error), details.get("PG_DIAG_MESSAGE_PRIMARY", ""), details.get("PG_DIAG_CONTEXT", "")
+        )
+        raise _told(found, error.sqlstate) from error
 
 
-def _kind(error: psycopg.Error) -> type[errors.VOError]:
-    source = Path(error.diag.source_file or "").name
-    if isinstance(error, pg.InternalError_) and source in {MEMORY_SOURCE, *PGSPHERE_SOURCES}:
-        return errors.DataError
-    return next(ours for theirs, ours in DRIVER_ERRORS if isinstance(error, theirs))
+def _text(value: str | bytes) -> str:
+    """The driver gives names as bytes, too, whatever its types say."""
+    return value if isinstance(value, str) else value.decode(errors="replace")
 
 
-def _told(error: psycopg.Error) -> str:
-    """What users may know of a fault in the data: the kind of it, not the database's own sentence.
+class Fault(NamedTuple):
+    """What PostgreSQL says of an error: its class by SQLSTATE, and where it came about."""
 
-    That could hold values of other rows. pgSphere's sentences and those that our functions raise hold
-    none, and say more.
+    kind: type[psycopg.Error]
+    message: str
+    context: str
+
+
+def _class_of(error: adbc.Error) -> type[psycopg.Error]:
+    """The class that psycopg has for an error; without SQLSTATE the connection is broken, or the driver."""
+    if not error.sqlstate:
+        broken = error.status_code in {adbc.AdbcStatusCode.IO, adbc.AdbcStatusCode.CANCELLED}
+        return psycopg.OperationalError if broken else psycopg.Error
+    for state in (error.sqlstate, error.sqlstate[:2] + "000"):
+        with contextlib.suppress(KeyError):
+            return pg.lookup(state)
+    return psycopg.Error
+
+
+def _told(fault: Fault, sqlstate: str | None) -> errors.VOError:
+    """What users may know of a fault: of one in the data its kind, not the database's own sentence.
+
+    That could hold values of other rows. pgSphere's sentences (INTERNAL_FAULTS) and those that our
+    functions raise hold none, and say more.
     """
-    source = Path(error.diag.source_file or "").name
-    if source in PGSPHERE_SOURCES or error.diag.source_function == RAISED:
-        return f"The query fails on the data: {error.diag.message_primary}"
-    if source == MEMORY_SOURCE:
-        return "The query fails on the data: a value becomes too large"
-    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(error).__name__).rstrip("_").lower()
-    return f"The query fails on the data: {words}"
+    kind = next(ours for theirs, ours in DRIVER_ERRORS if issubclass(fault.kind, theirs))
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", fault.kind.__name__).rstrip("_").lower()
+    if RAISED.match(fault.context):
+        words = fault.message
+    if issubclass(fault.kind, pg.InternalError_):
+        for beginning, told in INTERNAL_FAULTS:
+            if beginning.match(fault.message):
+                kind, words = errors.DataError, told or fault.message
+    if kind is errors.CatalogueChangedError:
+        log.warning("the catalogue and the database differ: %s", fault.message)
+    if kind is errors.DataError:
+        return errors.DataError(f"The query fails on the data: {words}", sqlstate or "")
+    return kind()
+
+
+def literal(value: str | float | None) -> str:
+    """A value as SQL. Raises psycopg.DataError for text with a NUL character."""
+    text = sql.Literal(value).as_string(None)
+    # A number with a point would be NUMERIC otherwise.
+    return f"{text}::float8" if isinstance(value, float) else text
+
+
+def with_values(statement: str, values: Sequence[Any]) -> str:
+    """A statement with its placeholders `$1`, `$2`... replaced by the values.
+
+    ADBC streams rows only for statements without parameters: it wraps them in COPY.
+    """
+    literals = [literal(value) for value in values]
+    return PLACEHOLDER.sub(lambda m: literals[int(m[1]) - 1] if m[1] else m[0], statement)
 
 
 class Statement(NamedTuple):
-    """SQL with placeholders `$1`, `$2`... and their values."""
+    """SQL without placeholders, and how many bytes of its rows make a batch."""
 
     sql: str
-    parameters: Sequence[Any]
+    batch_bytes: int
+
+
+class Closable(Protocol):
+    """A statement or a reader of the driver."""
+
+    def close(self) -> None:
+        """Let go of it."""
 
 
 class Stream:
     """Rows of one running query in batches; the first batch has arrived when it is made.
 
     `seconds` is how long it may keep us waiting for rows, all in all; the time that the reader takes
-    between the batches does not count. Iterate it once. `cancel` may be called from any thread; `close`
-    gives the connection back and cancels what is still running.
+    between the batches does not count. A thread reads one batch ahead. Iterate it once. `cancel` may be
+    called from any thread; `close` gives the connection back and cancels what is still running.
     """
 
     def __init__(
         self,
-        pool: ConnectionPool[Connection],
+        pool: Pool,
+        threads: ThreadPoolExecutor,
         statement: Statement,
-        size: int,
         seconds: float,
         cancellation: Cancellation,
     ) -> None:
         self._pool = pool
+        self._threads = threads
         self._lock = threading.Lock()
         self._cancelled = False
         self._limit = self._seconds = seconds
+        self._open: list[Closable] = []
+        self._batches: Iterator[pa.RecordBatch] = iter(())
         with translated():
-            self._connection: Connection | None = pool.getconn(timeout=_WAIT_FOR_CONNECTION)
+            self._connection: adbc.AdbcConnection | None = pool.take(_WAIT_FOR_CONNECTION)
+        self._reading: Future[pa.RecordBatch | None] | None = None
         try:
-            cursor = psycopg.RawCursor(self._connection)
-            self._rows = cursor.stream(statement.sql.encode(), statement.parameters, size=size)
-            self._size = size
             cancellation.bind(self.cancel)
             if self._cancelled:
                 raise errors.QueryCancelledError
-            self._first = self._fetch()
+            self._reading = threads.submit(self._begin, self._connection, statement)
+            self._first = self._fetch(self._reading)
         except BaseException:
             self.close()
             raise
 
-    def __iter__(self) -> Iterator[list[Row]]:
-        batch, self._first = self._first, []
-        while batch:
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        batch, self._first = self._first, None
+        while batch is not None:
             yield batch
-            batch = self._fetch()
+            batch = self._fetch(self._reading) if self._reading is not None else None
         self.close()
 
-    def _fetch(self) -> list[Row]:
-        batch: list[Row] = []
+    def _begin(self, connection: adbc.AdbcConnection, statement: Statement) -> pa.RecordBatch | None:
+        """Run the query as far as its first rows (in a thread of its own, as `_read`)."""
+        with translated():
+            running = adbc.AdbcStatement(connection)
+            self._open.append(running)
+            running.set_options(**{_BATCH_BYTES: str(statement.batch_bytes)})
+            running.set_sql_query(statement.sql)
+            handle, _ = running.execute_query()
+            # The public ways to read lose the SQLSTATE of an error among the rows.
+            reader = AdbcRecordBatchReader._import_from_c(handle.address)
+            self._open.append(reader)
+            self._batches = iter(reader)
+        return self._read()
+
+    def _read(self) -> pa.RecordBatch | None:
+        with translated():
+            return next(self._batches, None)
+
+    def _fetch(self, reading: Future[pa.RecordBatch | None]) -> pa.RecordBatch | None:
         started = time.monotonic()
-        limit = threading.Timer(self._seconds, self._interrupt)
-        limit.daemon = True
-        limit.start()
+        wait([reading], self._seconds)
+        while not reading.done():
+            self._interrupt()
+            wait([reading], _INSIST)
+        self._seconds = max(0.0, self._seconds - (time.monotonic() - started))
         try:
-            with translated():
-                for row in self._rows:
-                    batch.append(row)
-                    if len(batch) >= self._size:
-                        break
+            batch = reading.result()
         except errors.QueryTimeoutError as error:
             if self._cancelled:
                 raise errors.QueryCancelledError from error
             raise errors.QueryTimeoutError(_TOO_LONG.format(self._limit)) from error
-        finally:
-            limit.cancel()
-            self._seconds = max(0.0, self._seconds - (time.monotonic() - started))
+        self._reading = self._threads.submit(self._read) if batch is not None else None
         return batch
 
     def cancel(self) -> None:
@@ -193,8 +268,8 @@ class Stream:
     def _interrupt(self) -> None:
         with self._lock:
             if self._connection is not None:
-                with contextlib.suppress(psycopg.Error):
-                    self._connection.cancel_safe(timeout=5)
+                with contextlib.suppress(adbc.Error):
+                    self._connection.cancel()
 
     def close(self) -> None:
         """Give the connection back; a query that is still running is cancelled first."""
@@ -203,15 +278,17 @@ class Stream:
         if connection is None:
             return
         try:
-            if connection.info.transaction_status == psycopg.pq.TransactionStatus.ACTIVE:
-                with contextlib.suppress(psycopg.Error):
-                    connection.cancel_safe(timeout=5)
-            rows = getattr(self, "_rows", None)
-            if rows is not None:
-                with contextlib.suppress(psycopg.Error):
-                    rows.close()
+            if self._reading is not None and not self._reading.cancel():
+                while not self._reading.done():
+                    with contextlib.suppress(adbc.Error):
+                        connection.cancel()
+                    wait([self._reading], _INSIST)
+            self._batches = iter(())
+            while self._open:
+                with contextlib.suppress(adbc.Error):
+                    self._open.pop().close()
         finally:
-            self._pool.putconn(connection)
+            self._pool.give(connection)
 
     def __enter__(self) -> Self:
         return self
@@ -230,31 +307,33 @@ class Database:
 
     def __init__(self, settings: Settings) -> None:
         self._seconds = settings.sync_timeout
-        self._pool = _pool(settings, settings.connections, settings.sync_timeout + TRANSFER_LIMIT)
-        self._small_pool = _pool(settings, _SMALL_CONNECTIONS, settings.sync_timeout)
+        self._threads = ThreadPoolExecutor(settings.connections, "rows")
+        self._pool = Pool(_conninfo(settings), settings.connections, MOST_WAITING)
+        self._small_pool = _small_pool(settings)
         self._catalogue: tuple[float, tuple[str, ...], Catalogue, tuple[Collection, ...]] | None = None
         self._catalogue_lock = threading.Lock()
 
     def open(self) -> None:
         """Start the pools; does not wait for the database."""
-        self._pool.open()
         self._small_pool.open()
 
     def close(self) -> None:
         """End all connections."""
         self._pool.close()
         self._small_pool.close()
+        self._threads.shutdown(wait=False)
 
     def stream(
         self,
         sql: str,
         parameters: Sequence[Any] = (),
-        batch_size: int = BATCH_SIZE,
+        batch_bytes: int = BATCH_BYTES,
         cancellation: Cancellation | None = None,
     ) -> Stream:
         """Run a query (`$1`, `$2`... for the parameters); its first batch has been fetched on return."""
-        statement = Statement(sql, parameters)
-        return Stream(self._pool, statement, batch_size, self._seconds, cancellation or Cancellation())
+        with translated():
+            statement = Statement(with_values(sql, parameters), batch_bytes)
+        return Stream(self._pool, self._threads, statement, self._seconds, cancellation or Cancellation())
 
     def fetch(
         self, sql: str, parameters: Sequence[Any] = (), wait: float = _WAIT_FOR_CONNECTION
@@ -308,26 +387,29 @@ class Database:
         return [f"TAP_SCHEMA does not list {', '.join(missing)}."] if missing else []
 
 
-def _pool(settings: Settings, size: int, statement_seconds: float) -> ConnectionPool[Connection]:
+def _small_pool(settings: Settings) -> ConnectionPool[Connection]:
     return ConnectionPool(
-        reader_url(settings),
+        _conninfo(settings, settings.sync_timeout),
         min_size=1,
-        max_size=size,
-        max_waiting=_MOST_WAITING,
+        max_size=_SMALL_CONNECTIONS,
+        max_waiting=MOST_WAITING,
         open=False,
         check=ConnectionPool.check_connection,
-        kwargs={"autocommit": True, "options": _options(settings, statement_seconds)},
+        kwargs={"autocommit": True},
     )
 
 
-def _options(settings: Settings, statement_seconds: float) -> str:
-    """Server settings of every reader connection: time limit, memory, and the URL of `access_url`."""
+def _conninfo(settings: Settings, statement_seconds: float | None = None) -> str:
+    """How the reader connects, and its session: time limit, memory, and the URL of `access_url`."""
     values = {
-        "statement_timeout": f"{int(statement_seconds * 1000)}",
+        "statement_timeout": f"{int((statement_seconds or settings.sync_timeout + TRANSFER_LIMIT) * 1000)}",
         "work_mem": f"{settings.query_memory}MB",
+        "hash_mem_multiplier": "1",
         "TimeZone": "UTC",
         "extra_float_digits": "1",
+        "standard_conforming_strings": "on",
         "default_transaction_read_only": "on",
         "vo.public_url": settings.url,
     }
-    return " ".join(f"-c {name}={value.replace(' ', '')}" for name, value in values.items())
+    options = " ".join(f"-c {name}={value.replace(' ', '')}" for name, value in values.items())
+    return psycopg.conninfo.make_conninfo(reader_url(settings), options=options, connect_timeout=10)

@@ -143,9 +143,8 @@ def _reader(connection: psycopg.Connection, settings: Settings, published: Catal
         [role],
     ).fetchall()
     advice = f"it may change {', '.join(t for (t,) in writable)}: revoke that" if writable else None
-    names = [
-        ddl.quoted(t) for t in (*published.tables, *(t for t in private_tables() if t.name != "dataset"))
-    ]
+    readable = (t for t in private_tables() if t.name not in {"dataset", "job"})
+    names = [ddl.quoted(t) for t in (*published.tables, *readable)]
     unreadable = connection.execute(UNREADABLE, {"role": role, "tables": names}).fetchall()
     if unreadable:
         advice = f"it cannot read {', '.join(t for (t,) in unreadable)}: run `vo-server init`"

@@ -40,6 +40,10 @@ class NotFoundError(VOError):
     """There is no such resource."""
 
 
+class ForbiddenError(VOError):
+    """The request is not allowed."""
+
+
 class QueryTimeoutError(VOError):
     """The query took longer than the time limit of this service."""
 
@@ -78,6 +82,7 @@ class ServerError(VOError):
 STATUS: dict[type[VOError], int] = {
     UsageError: 400,
     DataError: 400,
+    ForbiddenError: 403,
     NotFoundError: 404,
     QueryTimeoutError: 408,
     TooLargeError: 413,

@@ -17,10 +17,14 @@ from schema.load import catalogue, collection_schema, core_catalogue, private_ta
 from schema.model import Table
 from vo_server import cluster
 from vo_server.settings import Settings
+from vo_server.uws import queue
 
 ALEMBIC = Path(vo_server.__file__).resolve().parent.parent / "alembic"
 
 COLLECTIONS = "SELECT definition FROM vo.collection ORDER BY tap_schema"
+
+UPLOADS = "vo_upload"
+"""Schema of the tables that users upload; one query knows the name of each."""
 
 ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtext('vo-server catalogue'))"
 """Two ingests may change grants and TAP_SCHEMA at once; PostgreSQL refuses the second, so it waits."""
@@ -51,6 +55,7 @@ def install(settings: Settings, say: Callable[[str], None]) -> None:
     with owner(settings) as connection:
         for table in tables_of(read_collections(connection)):
             _restore(connection, table)
+        queue.create(connection)
         grant(connection, settings)
         publish(connection)
         for table in (*core_catalogue().tables, *private_tables()):
@@ -61,7 +66,8 @@ def install(settings: Settings, say: Callable[[str], None]) -> None:
 def require(settings: Settings) -> None:
     """Raise InstallError unless the database is ready."""
     with owner(settings) as connection:
-        if connection.execute("SELECT to_regclass('ivoa.obscore')").fetchone() == (None,):
+        tables = "SELECT to_regclass('ivoa.obscore'), to_regclass('vo.job')"
+        if None in (connection.execute(tables).fetchone() or ()):
             raise InstallError("the database is not ready: run `vo-server init` first")
 
 
@@ -137,6 +143,9 @@ def grant(connection: psycopg.Connection, settings: Settings) -> None:
         schemas = ["ivoa", "tap_schema", *(c.schema for c in read_collections(connection))]
         connection.execute(sql.SQL("GRANT USAGE ON SCHEMA vo TO {}").format(reader))
         connection.execute(sql.SQL("GRANT SELECT ON vo.collection, vo.product TO {}").format(reader))
+        uploads = sql.Identifier(UPLOADS)
+        connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(uploads))
+        connection.execute(sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(uploads, reader))
         for schema in schemas:
             connection.execute(
                 sql.SQL("GRANT USAGE ON SCHEMA {schema} TO {reader}").format(
@@ -238,6 +247,8 @@ def _create_reader(connection: psycopg.Connection, settings: Settings) -> None:
         _set_password(connection, settings, role)
     connection.execute(sql.SQL("ALTER ROLE {} SET default_transaction_read_only = on").format(role))
     connection.execute(sql.SQL("ALTER ROLE {} SET search_path = public").format(role))
+    # The query of a process that was killed ends, too.
+    connection.execute(sql.SQL("ALTER ROLE {} SET client_connection_check_interval = '5s'").format(role))
     connection.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
     database = sql.Identifier(connection.info.dbname)
     connection.execute(sql.SQL("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC").format(database))

@@ -5,7 +5,7 @@ from importlib.resources import files
 from string import Template
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, Response
 
 from schema.collection import Collection
 from schema.model import Table
@@ -20,21 +20,15 @@ def landing(request: Request) -> Response:
     settings: Settings = request.app.state.settings
     database: Database = request.app.state.database
     contact = f"Questions: {escape(settings.contact)}." if settings.contact else ""
-    body = _template("landing.html").substitute(
+    body = template("landing.html").substitute(
         title=escape(settings.title),
         url=escape(settings.url),
         example=escape(EXAMPLE),
         contact=contact,
         collections=_collections(database.collections()),
-        tables="\n".join(_table_row(t, settings.url) for t in database.catalogue().tables),
+        tables="\n".join(table_row(t, settings.url) for t in database.catalogue().tables),
     )
-    return HTMLResponse(_page(settings.title, body))
-
-
-def to_landing(request: Request) -> Response:
-    """The base URL of TAP shows the landing page."""
-    settings: Settings = request.app.state.settings
-    return RedirectResponse(f"{settings.url}/", status_code=303)
+    return HTMLResponse(page(settings.title, body))
 
 
 def _collections(collections: tuple[Collection, ...]) -> str:
@@ -59,7 +53,8 @@ def _collection(c: Collection) -> str:
     )
 
 
-def _table_row(table: Table, url: str) -> str:
+def table_row(table: Table, url: str) -> str:
+    """A row of the list of tables."""
     name = escape(table.adql_name)
     return (
         f'<tr><td><a href="{escape(url)}/tap/tables/{name}">{name}</a></td>'
@@ -67,9 +62,11 @@ def _table_row(table: Table, url: str) -> str:
     )
 
 
-def _page(title: str, body: str) -> str:
-    return _template("page.html").substitute(title=escape(title), body=body)
+def page(title: str, body: str) -> str:
+    """A whole page, well-formed XML if `body` is."""
+    return template("page.html").substitute(title=escape(title), body=body)
 
 
-def _template(name: str) -> Template:
+def template(name: str) -> Template:
+    """A template among the resources."""
     return Template(files("resources").joinpath("html", name).read_text(encoding="utf-8"))

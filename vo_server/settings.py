@@ -103,10 +103,50 @@ class Settings:
     sync_timeout: float = _setting(60.0, "Seconds that a synchronous query may take.", _seconds)
     query_bytes: int = _setting(1_000_000, "Longest query text in bytes.", _positive)
     request_bytes: int = _setting(32_000_000, "Largest request body in bytes.", _positive)
+    upload_bytes: int = _setting(30_000_000, "Largest file of an uploaded table in bytes.", _positive)
+    upload_rows: int = _setting(1_000_000, "Most rows of an uploaded table.", _positive)
+    upload_private_addresses: bool = _setting(
+        False, "Let users have tables fetched from private and local network addresses, too.", _flag
+    )
     query_memory: int = _setting(
         64, "Memory in MB that one query may use for sorting and hashing before it spills to disk.", _positive
     )
     connections: int = _setting(10, "Public queries that run at the same time.", _positive)
+    worker: bool = _setting(True, "Run a worker for jobs inside `vo-server serve`.", _flag)
+    result_store: str = _setting(
+        "",
+        "Where results and uploads of jobs lie: a directory, or the URL of an object store (s3://, gs://,"
+        " az://), whose credentials come from the environment; the same for all workers. Empty: the"
+        " directory results in data_dir.",
+    )
+    fast_slots: int = _setting(4, "Small jobs that a worker runs at the same time.", _positive)
+    slow_slots: int = _setting(2, "Big jobs that a worker runs at the same time.", _positive)
+    fast_lane_cost: int = _setting(
+        50_000,
+        "Jobs whose query costs more than this, as PostgreSQL's planner estimates, are big.",
+        _positive,
+    )
+    fast_lane_seconds: float = _setting(
+        10.0, "Seconds after which a job counts as big, too, if small ones wait for its slot.", _seconds
+    )
+    job_duration: int = _setting(3600, "Seconds that a job may run when it asks for nothing else.", _positive)
+    job_duration_hard: int = _setting(86_400, "Most seconds that a job may ask for.", _positive)
+    job_retention: int = _setting(
+        172_800, "Seconds until a job is deleted when it asks for nothing else.", _positive
+    )
+    job_retention_hard: int = _setting(2_592_000, "Most seconds that a job may be kept.", _positive)
+    jobs_per_address: int = _setting(
+        100, "Jobs that one network address may have waiting or running.", _positive
+    )
+    jobs_per_owner: int = _setting(100, "Jobs that one owner may have waiting or running.", _positive)
+    job_attempts: int = _setting(
+        3, "How often a job is started whose worker stops before its end.", _positive
+    )
+    worker_silence: float = _setting(
+        20.0,
+        "Seconds of silence after which the jobs of a worker are started again; the same for all workers.",
+        _seconds,
+    )
     votable_version: str = _setting("1.4", "VOTable version of results.")
     name_resolver: str = _setting(
         "",

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-STAGES = "TMV TME TMS TMC CPV CAP AVV QGE QPO MDQ OBS"
+STAGES = "TMV TME TMS TMC CPV CAP AVV QGE QPO MDQ OBS UPL EXA"
 
 QUERY = "SELECT obs_id, s_ra, obs_title FROM ivoa.obscore WHERE obs_collection = 'HESS-DL3-DR1'"
 

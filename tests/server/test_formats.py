@@ -15,6 +15,13 @@ NAMES = {
     "votable/td": ("votable/td", f"{VOTABLE};serialization=TABLEDATA"),
     "csv": ("csv", "text/csv;header=present;charset=utf-8"),
     "tsv": ("tsv", "text/tab-separated-values;charset=utf-8"),
+    "votable/b": ("votable/b", f"{VOTABLE};serialization=BINARY"),
+    "FITS": ("fits", "application/fits"),
+    "parquet": ("parquet", "application/vnd.apache.parquet"),
+    "arrow": ("arrow", "application/vnd.apache.arrow.stream"),
+    "json": ("json", "application/json"),
+    "html": ("html", "text/html;charset=utf-8"),
+    "text": ("text", "text/plain;charset=utf-8"),
 }
 MEDIA_TYPES = {
     VOTABLE: ("votable", VOTABLE),
@@ -27,6 +34,10 @@ MEDIA_TYPES = {
     "text/csv;header=present": ("csv", "text/csv;header=present"),
     "text/csv; header=present": ("csv", "text/csv; header=present"),
     "text/tab-separated-values": ("tsv", "text/tab-separated-values;charset=utf-8"),
+    f"{VOTABLE};serialization=binary": ("votable/b", f"{VOTABLE};serialization=binary"),
+    "application/x-parquet": ("parquet", "application/x-parquet"),
+    "text/html": ("html", "text/html;charset=utf-8"),
+    "text/plain": ("text", "text/plain;charset=utf-8"),
 }
 
 
@@ -45,7 +56,7 @@ def test_csv_without_header_has_no_short_name() -> None:
 @pytest.mark.parametrize(
     "requested",
     [
-        "fits3",
+        "xlsx",
         "image/png",
         f"{VOTABLE};serialization=FITS",
         "text/xml\r\nSet-Cookie: a=b",

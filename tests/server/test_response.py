@@ -8,19 +8,21 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import httpx
+import pyarrow as pa
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tests.server.rowlists import columns
+from tests.server.rowlists import batch, columns
 from tests.server.serving import served
 from vo_server.errors import QueryTimeoutError
-from vo_server.results import response
+from vo_server.results import find_format, response
 from vo_server.results.response import ResultResponse
-from vo_server.results.result import Result, Row
-from vo_server.results.text import write_csv
+from vo_server.results.result import Result
+
+ROWS = batch(columns("INTEGER"), [(n,) for n in range(2000)])
 
 
 @dataclass
@@ -34,12 +36,12 @@ class Source:
     closed: int = 0
     cancelled: threading.Event = field(default_factory=threading.Event)
 
-    def __iter__(self) -> Iterator[list[Row]]:
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
         for _ in range(self.batches):
             if self.cancelled.wait(self.pause):
                 raise QueryTimeoutError
             self.sent += 1
-            yield [(n,) for n in range(2000)]
+            yield ROWS
         if self.failure is not None:
             raise self.failure
 
@@ -52,13 +54,14 @@ class Source:
 
 @pytest.fixture
 def serve() -> Iterator[Callable[[Source], str]]:
-    """Serves a source as CSV; gives the URL."""
+    """Serves a source as CSV, or in the format that the path names; gives the URL."""
     sources: list[Source] = []
 
     async def answer(request: Request) -> Response:
-        return ResultResponse(Result(columns("INTEGER"), sources[-1], 10**9), write_csv, "text/csv")
+        form, content_type = find_format(request.path_params["form"] or "text/csv;header=present")
+        return ResultResponse(Result(columns("INTEGER"), sources[-1], 10**9), form, content_type)
 
-    with served(Starlette(routes=[Route("/", answer)])) as url:
+    with served(Starlette(routes=[Route("/{form:path}", answer)])) as url:
 
         def start(source: Source) -> str:
             sources.append(source)
@@ -77,7 +80,8 @@ def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
 def test_whole_result(serve: Callable[[Source], str]) -> None:
     source = Source(batches=3)
     answer = httpx.get(serve(source))
-    assert answer.headers["content-type"] == "text/csv"
+    assert answer.headers["content-type"] == "text/csv;header=present"
+    assert answer.headers["content-disposition"] == 'attachment; filename="result.csv"'
     assert len(answer.text.split()) == 1 + 3 * 2000
     until(lambda: source.closed == 1)
     assert not source.cancelled.is_set()
@@ -93,8 +97,42 @@ def test_head_runs_nothing_and_closes(serve: Callable[[Source], str]) -> None:
 def test_failure_breaks_the_transfer_off(serve: Callable[[Source], str]) -> None:
     source = Source(batches=2, failure=QueryTimeoutError())
     with pytest.raises(httpx.RemoteProtocolError):
-        httpx.get(serve(source))
+        httpx.get(serve(source), headers={"Accept-Encoding": "identity"})
     until(lambda: source.closed == 1)
+
+
+@pytest.mark.parametrize("coding", ["gzip", "zstd"])
+@pytest.mark.parametrize("form", ["csv", "votable", "fits", "json"])
+def test_content_coding(serve: Callable[[Source], str], form: str, coding: str) -> None:
+    url = f"{serve(Source(batches=3))}/{form}"
+    with httpx.Client(headers={"Accept-Encoding": "identity"}) as client:
+        plain = client.get(url)
+        assert "content-encoding" not in plain.headers
+        coded = client.get(url, headers={"Accept-Encoding": coding})
+        assert coded.headers["content-encoding"] == coding
+        assert coded.headers["vary"] == "Accept-Encoding"
+        assert coded.content == plain.content
+        assert int(coded.num_bytes_downloaded) < len(plain.content) / 1.3
+
+
+def test_no_coding_of_what_is_compressed(serve: Callable[[Source], str]) -> None:
+    answer = httpx.get(f"{serve(Source(batches=3))}/parquet", headers={"Accept-Encoding": "gzip"})
+    assert "content-encoding" not in answer.headers
+    assert answer.content[-4:] == b"PAR1"
+
+
+@pytest.mark.parametrize("form", ["fits", "text"])
+def test_failure_before_anything_was_sent_is_an_error(serve: Callable[[Source], str], form: str) -> None:
+    """Formats that need all rows first can still tell."""
+    source = Source(batches=2, failure=QueryTimeoutError())
+    assert httpx.get(f"{serve(source)}/{form}").status_code == 500
+    until(lambda: source.closed == 1)
+
+
+def test_a_coded_failure_breaks_the_transfer_off(serve: Callable[[Source], str]) -> None:
+    source = Source(batches=2, failure=QueryTimeoutError())
+    with pytest.raises(httpx.RemoteProtocolError):
+        httpx.get(serve(source), headers={"Accept-Encoding": "gzip"})
 
 
 def test_client_that_goes_away_while_waiting(serve: Callable[[Source], str]) -> None:

@@ -5,6 +5,7 @@ import io
 from datetime import datetime
 from functools import partial
 
+import numpy as np
 import pytest
 
 from tests.server.rowlists import columns, result
@@ -33,6 +34,17 @@ def test_csv() -> None:
 def test_csv_without_header() -> None:
     text = b"".join(partial(write_csv, header=False)(result(columns(*TYPES), ROWS[:1]))).decode()
     assert text == '"a,b",1,0.1,0.1,1.0 2.5,2004-03-26T22:11:05\r\n'
+
+
+@pytest.mark.parametrize("name", ["REAL", "DOUBLE PRECISION"])
+def test_numbers_are_short_and_read_back(name: str) -> None:
+    exact = [0.0, -0.0, 1.0, -3.0, 0.1, 1e-5, 1.5e-7, 16777216.0, 1e14, 999999999999999.0, 1e15, 1e22, 1e30]
+    dtype = np.float32 if name == "REAL" else np.float64
+    rounded = [float(dtype(v)) for v in exact]
+    text = b"".join(write_csv(result(columns(name), [(v,) for v in rounded]), header=False)).decode().split()
+    assert [str(dtype(t)) for t in text] == [str(dtype(v)) for v in rounded]
+    assert text[:6] == ["0.0", "-0.0", "1.0", "-3.0", "0.1", "0.00001"]
+    assert all("." in t or "e" in t for t in text)
 
 
 def test_tsv_has_no_tabs_in_values() -> None:

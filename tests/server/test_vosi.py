@@ -64,6 +64,7 @@ def test_capabilities_list_every_endpoint(capabilities: etree._Element, client: 
         "ivo://ivoa.net/std/VOSI#capabilities": f"{base}/tap/capabilities",
         "ivo://ivoa.net/std/VOSI#availability": f"{base}/tap/availability",
         "ivo://ivoa.net/std/VOSI#tables-1.1": f"{base}/tap/tables",
+        "ivo://ivoa.net/std/DALI#examples": f"{base}/tap/examples",
     }
 
 
@@ -106,7 +107,7 @@ def test_limits_come_from_the_settings(table_access: etree._Element, module_sett
     assert limit.findtext("default") == str(module_settings.maxrec_default)
     assert limit.findtext("hard") == str(module_settings.maxrec_hard)
     assert limit.find("hard").get("unit") == "row"
-    assert table_access.findtext("executionDuration/default") == str(int(module_settings.sync_timeout))
+    assert table_access.findtext("executionDuration/default") == str(module_settings.job_duration)
 
 
 @pytest.mark.parametrize("path", ["capabilities", "tables", "tables/ivoa.obscore"])

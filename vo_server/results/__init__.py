@@ -1,4 +1,4 @@
-"""Rows to bytes: the one register of result formats. Every writer streams."""
+"""Rows to bytes: the one register of result formats. Every writer works in constant memory."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from vo_server.errors import UsageError
-from vo_server.results import text, votable
+from vo_server.results import columnar, fitstable, jsontable, plain, text, votable, webpage
 from vo_server.results.result import Result
 
 Writer = Callable[[Result], Iterator[bytes]]
@@ -18,7 +18,8 @@ class Format:
 
     The first of `media_types` is the Content-Type when the format is asked for by one of its short
     `names`, with the `charset` if one is given. `ivo_id` is what TAPRegExt calls it. `extension` ends the
-    names of files.
+    names of files. `inline` formats are shown by clients and not saved, `compressed` ones get no content
+    coding.
     """
 
     media_types: tuple[str, ...]
@@ -27,6 +28,8 @@ class Format:
     write: Writer
     ivo_id: str | None = None
     charset: str | None = None
+    inline: bool = False
+    compressed: bool = False
 
     @property
     def content_type(self) -> str:
@@ -36,24 +39,48 @@ class Format:
 
 _OUTPUT = "ivo://ivoa.net/std/TAPRegExt#output-"
 
+_VOTABLE = "application/x-votable+xml"
+
 FORMATS: tuple[Format, ...] = (
     Format(
-        ("application/x-votable+xml", "application/x-votable+xml;serialization=BINARY2"),
+        (_VOTABLE, f"{_VOTABLE};serialization=BINARY2"),
         ("votable", "votable/b2"),
         "vot",
         votable.write_binary2,
         _OUTPUT + "votable-binary2",
+        inline=True,
     ),
     Format(
-        ("application/x-votable+xml;serialization=TABLEDATA", "text/xml", "application/xml"),
+        (f"{_VOTABLE};serialization=TABLEDATA", "text/xml", "application/xml"),
         ("votable/td",),
         "vot",
         votable.write_tabledata,
         _OUTPUT + "votable-td",
+        inline=True,
+    ),
+    Format(
+        (f"{_VOTABLE};serialization=BINARY",),
+        ("votable/b",),
+        "vot",
+        votable.write_binary,
+        _OUTPUT + "votable-binary",
+        inline=True,
     ),
     Format(("text/csv;header=present", "text/csv"), ("csv",), "csv", text.write_csv, charset="utf-8"),
     Format(("text/csv;header=absent",), (), "csv", partial(text.write_csv, header=False)),
     Format(("text/tab-separated-values",), ("tsv",), "tsv", text.write_tsv, charset="utf-8"),
+    Format(("application/fits",), ("fits",), "fits", fitstable.write_fits),
+    Format(
+        ("application/vnd.apache.parquet", "application/x-parquet"),
+        ("parquet",),
+        "parquet",
+        columnar.write_parquet,
+        compressed=True,
+    ),
+    Format(("application/vnd.apache.arrow.stream",), ("arrow",), "arrows", columnar.write_arrow),
+    Format(("application/json",), ("json",), "json", jsontable.write_json, inline=True),
+    Format(("text/html",), ("html",), "html", webpage.write_html, charset="utf-8", inline=True),
+    Format(("text/plain",), ("text", "txt"), "txt", plain.write_plain, charset="utf-8", inline=True),
 )
 
 DEFAULT = FORMATS[0]

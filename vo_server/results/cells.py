@@ -1,19 +1,20 @@
 """Values as text, one column at a time, as VOTable's TABLEDATA writes them (and CSV after it).
 
 Sources: VOTable 1.4 section 6, DALI 1.1 section 3.3 (xtypes: arrays are numbers parted by blanks,
-timestamps carry no zone). NULL becomes None.
+timestamps carry no zone). NULL stays NULL.
 """
 
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Final
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from schema.types import Type
-
-Formatter = Callable[[Sequence[Any]], list[str | None]]
+from vo_server.results import arrow
 
 _TO_ASCII = str.maketrans(
     {
@@ -60,38 +61,32 @@ def timestamp(moment: datetime) -> str:
     return text[:-3] if len(text) == 26 and text.endswith("000") else text
 
 
-def text_cells(column_type: Type, values: Sequence[Any]) -> list[str | None]:
-    """One column as text; None stays None. Text is not escaped and keeps all its characters."""
-    if column_type.xtype == "timestamp":
-        return [None if v is None else timestamp(v) for v in values]
-    if column_type.datatype == "char":
-        return list(values)
-    numbers = _NUMBERS[column_type.datatype]
-    if column_type.arraysize is None:
-        return numbers(values)
-    return [None if v is None else " ".join(map(str, numbers(filled(column_type, v)))) for v in values]
+def text_cells(kind: Type, values: pa.Array) -> pa.Array:
+    """One column as text. Text is not escaped and keeps all its characters."""
+    if pa.types.is_list(values.type):
+        return _joined_arrays(kind, values)
+    return _scalars(kind, values)
 
 
-def filled(column_type: Type, items: Sequence[Any]) -> Sequence[Any]:
-    """An array with its missing elements replaced by `ELEMENT_NULL`."""
-    if None not in items:
-        return items
-    null = ELEMENT_NULL[column_type.datatype]
-    return [null if item is None else item for item in items]
+def ascii_cells(values: pa.Array) -> pa.Array:
+    """A column of text, each as `ascii_text`."""
+    return values if arrow.is_ascii(values) else arrow.mapped(values, ascii_text)
 
 
-def _integers(values: Sequence[int | None]) -> list[str | None]:
-    return [None if v is None else str(v) for v in values]
+def joined(parts: Iterable[pa.Array | str]) -> bytes:
+    """The octets of all rows, each its cells and the text between them; NULL is empty text."""
+    rows = pc.binary_join_element_wise(*parts, "", null_handling="replace", null_replacement="")
+    return arrow.octets(rows).tobytes()
 
 
-def _doubles(values: Sequence[float | None]) -> list[str | None]:
-    return [None if v is None else _SPECIAL.get(t := repr(v), t) for v in values]
-
-
-def _floats(values: Sequence[float | None]) -> list[str | None]:
-    # Through float32, so that 0.1 is written `0.1` and not as the double nearest to it.
-    shortest = np.array(values, dtype=np.float32).astype("U32").tolist()
-    return [None if v is None else _SPECIAL.get(t, t) for v, t in zip(values, shortest, strict=True)]
+def between(first: str, divider: str, last: str, cells: Sequence[pa.Array]) -> Iterator[pa.Array | str]:
+    """The parts of rows for `joined`."""
+    before = first
+    for cell in cells:
+        yield before
+        yield cell
+        before = divider
+    yield last
 
 
 # VOTable has no NULL inside an array of integers but one that VALUES declares (1.4, section 4.7).
@@ -103,12 +98,62 @@ ELEMENT_NULL: dict[str, int | float] = {
     "double": float("nan"),
 }
 
-_SPECIAL = {"nan": "NaN", "inf": "+Inf", "-inf": "-Inf"}
+_EXPONENT: Final = 1e10
+_NOT_FINITE: Final = (("nan", "NaN"), ("inf", "+Inf"), ("-inf", "-Inf"))
 
-_NUMBERS: dict[str, Formatter] = {
-    "short": _integers,
-    "int": _integers,
-    "long": _integers,
-    "float": _floats,
-    "double": _doubles,
-}
+
+def _scalars(kind: Type, values: pa.Array) -> pa.Array:
+    if pa.types.is_string(values.type):
+        return values
+    if pa.types.is_timestamp(values.type):
+        return _timestamps(values)
+    if kind.datatype == "boolean":
+        return pc.if_else(pc.not_equal(values, 0), "T", "F")
+    if kind.datatype == "float":
+        # So that 0.1 is written `0.1` and not as the double nearest to it.
+        values = values.cast(pa.float32(), safe=False)
+    if pa.types.is_floating(values.type):
+        return _floats(values)
+    return values.cast(pa.string())
+
+
+def _floats(values: pa.Array) -> pa.Array:
+    """The shortest text that reads back as the same number, and looks like a number with a point."""
+    text = values.cast(pa.string())
+    found = arrow.numbers(values, np.nan)
+    # From _EXPONENT on there is an exponent.
+    whole = (np.trunc(found) == found) & (np.abs(found) < _EXPONENT)
+    if whole.any():
+        text = pc.if_else(whole, pc.binary_join_element_wise(text, "0", "."), text)
+    if not np.isfinite(found).all():
+        for theirs, ours in _NOT_FINITE:
+            text = pc.if_else(pc.equal(text, theirs), ours, text)
+    return text
+
+
+def _joined_arrays(kind: Type, values: pa.Array) -> pa.Array:
+    items, counts = values.flatten(), arrow.numbers(pc.list_value_length(values))
+    if items.null_count:
+        items = pc.fill_null(items, pa.scalar(ELEMENT_NULL[kind.datatype], items.type))
+    ends = np.concatenate(([0], np.cumsum(counts))).astype(np.int32)
+    missing = pa.array(arrow.nulls(values)) if values.null_count else None
+    lists = pa.ListArray.from_arrays(pa.array(ends), _scalars(kind, items), mask=missing)
+    return pc.binary_join(lists, " ")
+
+
+_LENGTHS: Final = (19, 23, 26)
+"""Of `2020-01-01T00:00:00` with no decimals, with three and with six."""
+
+
+def _timestamps(values: pa.Array) -> pa.Array:
+    """As `timestamp`."""
+    if not len(values):
+        return pa.array([], pa.string())
+    moments = arrow.numbers(values.view(pa.int64()))
+    text = pa.array(moments, pa.timestamp("us")).cast(pa.string())
+    letters = arrow.octets(text).reshape(-1, 26).copy()
+    letters[:, 10] = ord("T")
+    lengths = np.where(moments % 1_000_000 == 0, 19, np.where(moments % 1000 == 0, 23, 26))
+    kept = letters[np.arange(26) < lengths[:, None]]
+    found = arrow.chunked(kept, lengths).cast(pa.string())
+    return pc.if_else(values.is_null(), None, found) if values.null_count else found

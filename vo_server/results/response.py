@@ -2,16 +2,18 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Final
 
 import anyio
 from anyio.to_thread import run_sync
+from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from vo_server.results import Writer
+from vo_server.results import Format
+from vo_server.results.coding import Coding, chosen
 from vo_server.results.result import Result
 
 log = logging.getLogger(__name__)
@@ -19,7 +21,7 @@ log = logging.getLogger(__name__)
 STALL_LIMIT: Final = 60.0
 """Seconds for which a client may take nothing before it is given up."""
 
-_PIECE: Final = 1 << 14
+_PIECE: Final = 1 << 16
 """Bytes sent at a time: the smaller, the slower a client can read without seeming to have stalled."""
 
 
@@ -51,22 +53,30 @@ async def cancelled_by_disconnect(
 
 
 class ResultResponse(Response):
-    """Streams a result from worker threads; ends its query at the end, or when the client goes or stalls."""
+    """Streams a result from worker threads; ends its query at the end, or when the client goes or stalls.
 
-    def __init__(self, result: Result, write: Writer, content_type: str) -> None:
-        super().__init__(headers={"Content-Type": content_type})
+    A failure before the first octets of the format raises, so that it becomes an error document.
+    """
+
+    def __init__(self, result: Result, form: Format, content_type: str) -> None:
+        disposition = f'{"inline" if form.inline else "attachment"}; filename="result.{form.extension}"'
+        super().__init__(headers={"Content-Type": content_type, "Content-Disposition": disposition})
         del self.headers["content-length"]
         self.result = result
-        self.write = write
+        self.form = form
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the result (ASGI)."""
         send = _impatient(send)
+        coding = self._coding(scope)
         try:
             async with cancelled_by_disconnect(receive, self.result.cancel) as gone:
+                chunks = iter(()) if scope["method"] == "HEAD" else self._chunks(coding)
+                chunk = await run_sync(next, chunks, None)
                 await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-                if scope["method"] != "HEAD":
-                    await self._send_chunks(send, gone)
+                while chunk is not None and not gone.is_set():
+                    await _send_chunk(send, chunk)
+                    chunk = await run_sync(next, chunks, None)
                 await send({"type": "http.response.body", "body": b""})
         except _StalledError:
             # The server breaks off an answer that has not come to its end.
@@ -75,15 +85,31 @@ class ResultResponse(Response):
             with anyio.CancelScope(shield=True):
                 await run_sync(self.result.close)
 
-    async def _send_chunks(self, send: Send, gone: asyncio.Event) -> None:
-        chunks = self.write(self.result)
-        while not gone.is_set():
-            chunk = await run_sync(next, chunks, None)
-            if chunk is None:
-                return
-            for start in range(0, len(chunk), _PIECE):
-                piece = chunk[start : start + _PIECE]
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
+    def _coding(self, scope: Scope) -> Coding | None:
+        """The content coding that goes into the headers, if there is to be one."""
+        if self.form.compressed:
+            return None
+        self.headers["Vary"] = "Accept-Encoding"
+        coding = chosen(Headers(scope=scope).get("accept-encoding", ""))
+        if coding is not None:
+            self.headers["Content-Encoding"] = coding.names[0]
+        return coding
+
+    def _chunks(self, coding: Coding | None) -> Iterator[bytes]:
+        if coding is None:
+            yield from self.form.write(self.result)
+            return
+        encoder = coding.start()
+        for chunk in self.form.write(self.result):
+            if coded := encoder.compress(chunk):
+                yield coded
+        yield encoder.flush()
+
+
+async def _send_chunk(send: Send, chunk: bytes) -> None:
+    view = memoryview(chunk)
+    for start in range(0, len(view), _PIECE):
+        await send({"type": "http.response.body", "body": view[start : start + _PIECE], "more_body": True})
 
 
 def _impatient(send: Send) -> Send:

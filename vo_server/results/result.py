@@ -2,45 +2,19 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
-from schema.types import Type
+import pyarrow as pa
 
-Row = tuple[Any, ...]
-
-
-class ResultField(Protocol):
-    """What a writer needs to know of a column: columns of the catalogue and of a query both fit."""
-
-    @property
-    def name(self) -> str:
-        """The name, as a query can use it."""
-
-    @property
-    def type(self) -> Type:
-        """Type of its values."""
-
-    @property
-    def description(self) -> str:
-        """One line for people."""
-
-    @property
-    def unit(self) -> str | None:
-        """VOUnits, None if there is none."""
-
-    @property
-    def ucd(self) -> str | None:
-        """UCD1+ words."""
-
-    @property
-    def utype(self) -> str | None:
-        """Role in a data model."""
+from vo_server.errors import DataError, ServerError
+from vo_server.results import arrow
+from vo_server.results.field import ResultField
 
 
 class RowStream(Protocol):
     """Batches of rows from a running query."""
 
-    def __iter__(self) -> Iterator[list[Row]]: ...
+    def __iter__(self) -> Iterator[pa.RecordBatch]: ...
 
     def close(self) -> None:
         """Give back the connection; harmless when repeated."""
@@ -52,7 +26,7 @@ class RowStream(Protocol):
 class NoRows:
     """The stream of a query that need not run."""
 
-    def __iter__(self) -> Iterator[list[Row]]:
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
         return iter(())
 
     def close(self) -> None:
@@ -88,20 +62,35 @@ class Result:
     votable_version: str = "1.4"
     overflow: bool = field(default=False, init=False)
 
-    def batches(self) -> Iterator[list[Row]]:
-        """The rows, never more than `maxrec` in all; raises what the stream raises."""
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """The rows, never more than `maxrec` in all, with the columns' names and `arrow.ARROW`'s types.
+
+        Raises what the stream raises, ServerError if a column is not of its type, and DataError for
+        timestamps that cannot be written.
+        """
         left = self.maxrec
         if left == 0:
             # DALI 1.1, 3.4.4: metadata only, and the answer says that rows may be missing.
             self.overflow = True
             return
+        schema = arrow.schema(self.columns)
+        moments = [n for n, c in enumerate(self.columns) if arrow.is_timestamp(c.type)]
         for batch in self.stream:
-            self.overflow = len(batch) > left
-            if batch[:left]:
-                yield batch[:left]
-            left -= len(batch)
+            self.overflow = batch.num_rows > left
+            if left:
+                yield self._checked(batch.slice(0, left), schema, moments)
+            left -= min(left, batch.num_rows)
             if self.overflow:
                 return
+
+    def _checked(self, batch: pa.RecordBatch, schema: pa.Schema, moments: Sequence[int]) -> pa.RecordBatch:
+        if batch.schema.types != schema.types:
+            raise ServerError(f"The query returns {batch.schema.types}, not {schema.types}.")
+        for number in moments:
+            if arrow.has_moments_outside(batch.column(number)):
+                name = self.columns[number].name
+                raise DataError(f"Column {name} has a timestamp outside of the years 1 to 9999.")
+        return pa.RecordBatch.from_arrays(batch.columns, schema=schema)
 
     def close(self) -> None:
         """End the query and give back its connection."""

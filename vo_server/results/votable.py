@@ -4,15 +4,22 @@ Sources: VOTable 1.4 (frame: section 3, COOSYS and TIMESYS: 3.3 and 3.4), DALI 1
 (QUERY_STATUS), IVOA Data Origin (names of the INFOs).
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from schema.types import Type
 from vo_server.errors import ServerError, VOError, report
-from vo_server.results import binary2
-from vo_server.results.cells import ELEMENT_NULL, ascii_text, text_cells
-from vo_server.results.result import Info, Result, ResultField, Row
+from vo_server.results import arrow, binary
+from vo_server.results.cells import ELEMENT_NULL, ascii_cells, between, joined, text_cells
+from vo_server.results.field import ResultField
+from vo_server.results.result import Info, Result
 from vo_server.xmlwriter import element, escape, start
+
+Octets = bytes | memoryview
 
 NAMESPACE = "http://www.ivoa.net/xml/VOTable/v1.3"  # of VOTable 1.3 up to 1.5
 
@@ -29,21 +36,21 @@ class Frame:
     applies: Callable[[ResultField], bool]
 
 
-def _is_position(field: ResultField) -> bool:
-    return field.type.is_geometry or _main_word(field).startswith("pos.eq")
+def _is_position(column: ResultField) -> bool:
+    return column.type.is_geometry or _main_word(column).startswith("pos.eq")
 
 
-def _is_mjd(field: ResultField) -> bool:
-    is_reference_value = "arith.zp" in (field.ucd or "")
-    return field.unit == "d" and _main_word(field) in DAYS and not is_reference_value
+def _is_mjd(column: ResultField) -> bool:
+    is_reference_value = "arith.zp" in (column.ucd or "")
+    return column.unit == "d" and _main_word(column) in DAYS and not is_reference_value
 
 
-def _is_calendar_date(field: ResultField) -> bool:
-    return field.type.xtype == "timestamp" and _main_word(field) in CALENDAR
+def _is_calendar_date(column: ResultField) -> bool:
+    return column.type.xtype == "timestamp" and _main_word(column) in CALENDAR
 
 
-def _main_word(field: ResultField) -> str:
-    return (field.ucd or "").partition(";")[0].strip().lower()
+def _main_word(column: ResultField) -> str:
+    return (column.ucd or "").partition(";")[0].strip().lower()
 
 
 FRAMES = (
@@ -61,23 +68,49 @@ FRAMES = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Serialisation:
+    """How rows stand in DATA: the tags about them, and whether octets become base64."""
+
+    opening: str
+    closing: str
+    is_binary: bool = True
+    scalar_nulls: Mapping[str, float] = field(default_factory=dict)
+
+
+BINARY2: Final = Serialisation('<BINARY2><STREAM encoding="base64">', "</STREAM></BINARY2>")
+BINARY: Final = Serialisation(
+    '<BINARY><STREAM encoding="base64">', "</STREAM></BINARY>", scalar_nulls=binary.SCALAR_NULL
+)
+TABLEDATA: Final = Serialisation("<TABLEDATA>", "</TABLEDATA>", is_binary=False)
+NO_DATA: Final = Serialisation("", "")
+
+
 def write_binary2(result: Result) -> Iterator[bytes]:
     """The result with its rows in BINARY2."""
     types = [c.type for c in result.columns]
-    ending = _Ending(result)
-    octets = ending.guarded(binary2.encode(types, batch) for batch in result.batches())
-    yield _head(result, '<BINARY2><STREAM encoding="base64">')
-    yield from binary2.base64_lines(octets)
-    yield _foot("</STREAM></BINARY2>", ending)
+    rows = (binary.binary2_rows(types, batch) for batch in result.batches())
+    return _document(result, types, rows, BINARY2)
+
+
+def write_binary(result: Result) -> Iterator[bytes]:
+    """The result with its rows in BINARY, where numbers that mean NULL are declared."""
+    types = [_with_room_for_null(c.type) for c in result.columns]
+    rows = (binary.binary_rows(types, batch) for batch in result.batches())
+    return _document(result, types, rows, BINARY)
 
 
 def write_tabledata(result: Result) -> Iterator[bytes]:
     """The result with its rows as elements."""
     types = [c.type for c in result.columns]
-    ending = _Ending(result)
-    yield _head(result, "<TABLEDATA>")
-    yield from ending.guarded(_table_rows(types, batch) for batch in result.batches())
-    yield _foot("</TABLEDATA>", ending)
+    rows = (_table_rows(types, batch) for batch in result.batches())
+    return _document(result, types, rows, TABLEDATA)
+
+
+def metadata_document(result: Result) -> bytes:
+    """A VOTable with the columns and what is said about them, without rows."""
+    lines = _head(result, [c.type for c in result.columns], NO_DATA)
+    return "\n".join([*lines, "</TABLE>", "</RESOURCE>", "</VOTABLE>", ""]).encode()
 
 
 def error_document(message: str, version: str = "1.4") -> bytes:
@@ -93,13 +126,13 @@ class _Ending:
         self._result = result
         self._failure: VOError | None = None
 
-    def guarded(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+    def guarded(self, chunks: Iterator[Octets]) -> Iterator[Octets]:
         """The chunks up to a failure, which is kept for the foot."""
         try:
             yield from chunks
         except VOError as error:
             self._failure = report(error)
-        except (OverflowError, TypeError, ValueError) as error:
+        except (TypeError, ValueError) as error:
             failure = ServerError("A value does not fit the type of its column.")
             failure.__cause__ = error
             self._failure = report(failure)
@@ -113,20 +146,26 @@ class _Ending:
         return ""
 
 
-def _head(result: Result, opening: str) -> bytes:
+def _document(
+    result: Result, types: Sequence[Type], rows: Iterator[Octets], serialisation: Serialisation
+) -> Iterator[bytes]:
+    ending = _Ending(result)
+    octets = ending.guarded(rows)
+    coded = binary.base64_lines(octets) if serialisation.is_binary else map(bytes, octets)
+    yield "\n".join([*_head(result, types, serialisation), f"<DATA>{serialisation.opening}\n"]).encode()
+    yield from coded
+    yield (f"{serialisation.closing}</DATA></TABLE>\n{ending.status()}</RESOURCE>\n</VOTABLE>\n".encode())
+
+
+def _head(result: Result, types: Sequence[Type], serialisation: Serialisation) -> list[str]:
+    """All lines before the data."""
     used = [f.xml for f in FRAMES if any(f.applies(c) for c in result.columns)]
-    lines = [
+    return [
         _root(result.votable_version) + _infos(result.infos) + "".join(used),
         '<RESOURCE type="results">' + _status("OK") + _infos(result.data_infos),
         "<TABLE>",
-        *map(_field, result.columns),
-        f"<DATA>{opening}\n",
+        *(_field(c, t, serialisation.scalar_nulls) for c, t in zip(result.columns, types, strict=True)),
     ]
-    return "\n".join(lines).encode()
-
-
-def _foot(closing: str, ending: _Ending) -> bytes:
-    return f"{closing}</DATA></TABLE>\n{ending.status()}</RESOURCE>\n</VOTABLE>\n".encode()
 
 
 def _root(version: str) -> str:
@@ -141,38 +180,51 @@ def _status(value: str, message: str = "") -> str:
     return element("INFO", message, name="QUERY_STATUS", value=value)
 
 
-def _field(field: ResultField) -> str:
-    kind = field.type
-    frame = next((f.id for f in FRAMES if f.applies(field)), None)
+def _field(column: ResultField, kind: Type, scalar_nulls: Mapping[str, float]) -> str:
+    frame = next((f.id for f in FRAMES if f.applies(column)), None)
     opening = start(
         "FIELD",
-        name=field.name,
+        name=column.name,
         datatype=kind.datatype,
         arraysize=kind.arraysize,
         xtype=kind.xtype,
-        unit=field.unit,
-        ucd=field.ucd,
-        utype=field.utype,
+        unit=column.unit,
+        ucd=column.ucd,
+        utype=column.utype,
         ref=frame,
     )
-    description = element("DESCRIPTION", field.description) if field.description else ""
-    return f"{opening}{description}{_null_element(kind)}</FIELD>"
+    description = element("DESCRIPTION", column.description) if column.description else ""
+    # What stands for a missing element in an array of integers; scalars mostly have NULLs of their own.
+    null = (ELEMENT_NULL if kind.arraysize is not None else scalar_nulls).get(kind.datatype)
+    values = element("VALUES", null=str(null)) if isinstance(null, int) else ""
+    return f"{opening}{description}{values}</FIELD>"
 
 
-def _null_element(kind: Type) -> str:
-    """What stands for a missing element in an array of integers; scalars have NULLs of their own."""
-    null = ELEMENT_NULL.get(kind.datatype) if kind.arraysize is not None else None
-    return element("VALUES", null=str(null)) if isinstance(null, int) else ""
+def _with_room_for_null(kind: Type) -> Type:
+    is_octet = kind.datatype == "unsignedByte" and kind.arraysize is None
+    return replace(kind, datatype="short") if is_octet else kind
 
 
-def _table_rows(types: Sequence[Type], rows: Sequence[Row]) -> bytes:
-    columns = [_table_cells(t, values) for t, values in zip(types, zip(*rows, strict=True), strict=True)]
-    lines = (f"<TR>{''.join(cells)}</TR>\n" for cells in zip(*columns, strict=True))
-    return "".join(lines).encode()
+_MARKUP = arrow.special("&<>\r")
+_CONTROL = arrow.special("".join(chr(n) for n in range(32) if chr(n) not in "\t\n\r") + "\xef")
+"""What XML cannot hold; 0xEF begins, among others, U+FFFE and U+FFFF."""
+
+_REFERENCES = (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("\r", "&#13;"))
 
 
-def _table_cells(kind: Type, values: Sequence[object]) -> list[str]:
+def _table_rows(types: Sequence[Type], batch: pa.RecordBatch) -> bytes:
+    cells = [_table_cells(t, values) for t, values in zip(types, batch.columns, strict=True)]
+    return joined(between("<TR><TD>", "</TD><TD>", "</TD></TR>\n", cells))
+
+
+def _table_cells(kind: Type, values: pa.Array) -> pa.Array:
     cells = text_cells(kind, values)
-    if kind.datatype != "char":
-        return ["<TD/>" if c is None else f"<TD>{c}</TD>" for c in cells]
-    return [f"<TD>{escape(ascii_text(c))}</TD>" if c else "<TD/>" for c in cells]
+    if kind.datatype not in binary.TEXTS or arrow.is_timestamp(kind):
+        return cells
+    cells = pc.fill_null(cells if kind.datatype == "unicodeChar" else ascii_cells(cells), "")
+    if arrow.has_any(cells, _CONTROL):
+        return arrow.mapped(cells, escape)
+    if arrow.has_any(cells, _MARKUP):
+        for character, reference in _REFERENCES:
+            cells = pc.replace_substring(cells, character, reference)
+    return cells

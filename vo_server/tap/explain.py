@@ -4,9 +4,11 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import pyarrow as pa
+
 from vo_server.adql.blame import blame
 from vo_server.errors import DataError
-from vo_server.results.result import Row, RowStream
+from vo_server.results.result import RowStream
 
 
 @contextlib.contextmanager
@@ -25,7 +27,7 @@ class ExplainedStream:
     stream: RowStream
     query: str
 
-    def __iter__(self) -> Iterator[list[Row]]:
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
         with explained(self.query):
             yield from self.stream
 

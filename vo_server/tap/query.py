@@ -1,10 +1,11 @@
 """The one path from a TAP query to its rows, for synchronous requests and for jobs."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 from schema.collection import Collection
 from vo_server import dali
-from vo_server.adql import ADQLError, Translation
+from vo_server.adql import ADQLError, Translation, translate
 from vo_server.adql.cache import TranslationCache
 from vo_server.cancellation import Cancellation
 from vo_server.db import Database
@@ -14,6 +15,7 @@ from vo_server.results.result import Info, NoRows, Result, RowStream
 from vo_server.settings import Settings
 from vo_server.tap.explain import ExplainedStream, explained
 from vo_server.tap.request import TapRequest
+from vo_server.upload.uploads import Uploads, load
 
 STANDARD = "ivo://ivoa.net/std/TAP"
 
@@ -26,37 +28,47 @@ def run(
     """Translate and start the query; its first rows are there when this returns.
 
     One row more than MAXREC is asked for, to know whether the result is cut. With MAXREC=0 the query
-    is checked but not run. The caller closes the result. Raises UsageError for wrong ADQL and what
-    `Database.stream` raises. An ingest may have changed the tables since the catalogue was read: then
-    the query is translated once more.
+    is checked but not run. Uploaded tables are there until the result is closed, which the caller does.
+    Raises UsageError for wrong ADQL, and what `upload.load` and `Database.stream` raise. An ingest may
+    have changed the tables since the catalogue was read: then the query is translated once more.
     """
-    try:
-        return _started(request, database, settings, request_url, cancellation)
-    except CatalogueChangedError:
-        database.forget_catalogue()
-        return _started(request, database, settings, request_url, cancellation)
+    with ExitStack() as on_failure:
+        uploads = load(request.uploads, request.parts, settings, cancellation)
+        on_failure.callback(uploads.drop)
+        try:
+            translation, stream = _started(request, database, settings, cancellation, uploads)
+        except CatalogueChangedError:
+            database.forget_catalogue()
+            translation, stream = _started(request, database, settings, cancellation, uploads)
+        on_failure.callback(stream.close)
+        result = Result(
+            columns=uploads.declared(translation.columns),
+            stream=uploads.dropped_after(stream),
+            maxrec=request.maxrec,
+            infos=dali.origin(settings, STANDARD, request_url, request.query),
+            data_infos=(Info("standardID", STANDARD), *_rights(translation, database.collections())),
+            votable_version=settings.votable_version,
+        )
+        on_failure.pop_all()
+    return result
 
 
 def _started(
-    request: TapRequest, database: Database, settings: Settings, request_url: str, cancellation: Cancellation
-) -> Result:
+    request: TapRequest, database: Database, settings: Settings, cancellation: Cancellation, uploads: Uploads
+) -> tuple[Translation, RowStream]:
     try:
-        translation = _TRANSLATIONS.translate(
-            request.query,
-            database.catalogue(),
-            limit=request.maxrec + 1,
-            resolve=resolver(settings.name_resolver),
-        )
+        catalogue = uploads.catalogue(database.catalogue())
+        # The cache is for one catalogue, and that of a request with uploads is its own.
+        translated = translate if request.uploads else _TRANSLATIONS.translate
+        resolve = resolver(settings.name_resolver)
+        translation = translated(request.query, catalogue, limit=request.maxrec + 1, resolve=resolve)
     except ADQLError as error:
         raise UsageError(str(error)) from error
-    return Result(
-        columns=translation.columns,
-        stream=_stream(request.query, translation, database, cancellation) if request.maxrec else NoRows(),
-        maxrec=request.maxrec,
-        infos=dali.origin(settings, STANDARD, request_url, request.query),
-        data_infos=(Info("standardID", STANDARD), *_rights(translation, database.collections())),
-        votable_version=settings.votable_version,
-    )
+    if not request.maxrec:
+        return translation, NoRows()
+    with explained(request.query):
+        stream = database.stream(translation.sql, translation.parameters, cancellation=cancellation)
+    return translation, ExplainedStream(stream, request.query)
 
 
 def _rights(translation: Translation, collections: tuple[Collection, ...]) -> Iterator[Info]:
@@ -71,11 +83,3 @@ def _rights(translation: Translation, collections: tuple[Collection, ...]) -> It
                 "reference_url": c.reference_url,
             }
             yield from (Info(name, value) for name, value in told.items() if value)
-
-
-def _stream(
-    query: str, translation: Translation, database: Database, cancellation: Cancellation
-) -> RowStream:
-    with explained(query):
-        stream = database.stream(translation.sql, translation.parameters, cancellation=cancellation)
-    return ExplainedStream(stream, query)

@@ -1,12 +1,14 @@
 """The parameters of a TAP query (TAP 1.1, section 2.7)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from vo_server import dali
 from vo_server.dali import Parameters
 from vo_server.errors import UsageError
 from vo_server.results import Format
 from vo_server.settings import Settings
+from vo_server.upload.parameters import Reference, references
+from vo_server.upload.source import NO_PARTS, Parts
 
 LANGUAGES = ("ADQL", "ADQL-2.0", "ADQL-2.1")
 
@@ -22,16 +24,20 @@ class TapRequest:
     format: Format
     content_type: str
     runid: str | None = None
+    uploads: tuple[Reference, ...] = ()
+    parts: Parts = field(default_factory=dict)
 
     @classmethod
-    def from_parameters(cls, parameters: Parameters, settings: Settings) -> "TapRequest":
+    def from_parameters(
+        cls, parameters: Parameters, settings: Settings, parts: Parts = NO_PARTS
+    ) -> "TapRequest":
         """Check the parameters. Raises UsageError; what TAP does not know is ignored.
+
+        `parts` came with them; uploaded tables are read from there when the query is run.
 
         REQUEST=doQuery and VERSION, which TAP 1.0 clients send, have no meaning any more.
         """
         _check_language(parameters.one("LANG"))
-        if parameters.all("UPLOAD"):
-            raise UsageError("UPLOAD: this service takes no uploads of tables")
         query = parameters.one("QUERY")
         if query is None:
             raise UsageError("QUERY is missing: it holds the ADQL query")
@@ -41,7 +47,8 @@ class TapRequest:
         if runid is not None and len(runid) > RUNID_LENGTH:
             raise UsageError(f"RUNID may have {RUNID_LENGTH} characters; it has {len(runid)}")
         chosen, content_type = dali.response_format(parameters)
-        return cls(query, dali.maxrec(parameters, settings), chosen, content_type, runid)
+        uploads = references(parameters.all("UPLOAD"))
+        return cls(query, dali.maxrec(parameters, settings), chosen, content_type, runid, uploads, parts)
 
 
 def _check_language(language: str | None) -> None:

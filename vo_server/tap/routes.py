@@ -17,9 +17,10 @@ async def sync(request: Request) -> Response:
     """Run the query of the request; the answer starts when the first rows are there."""
     settings: Settings = request.app.state.settings
     database: Database = request.app.state.database
-    tap_request = TapRequest.from_parameters(await dali.read_parameters(request, settings), settings)
     url = dali.public_request_url(request, settings)
     cancellation = Cancellation()
-    async with cancelled_by_disconnect(request.receive, cancellation.cancel):
-        result = await run_sync(query.run, tap_request, database, settings, url, cancellation)
-    return ResultResponse(result, tap_request.format.write, tap_request.content_type)
+    async with dali.read_form(request, settings) as form:
+        tap_request = TapRequest.from_parameters(form.parameters, settings, form.parts)
+        async with cancelled_by_disconnect(request.receive, cancellation.cancel):
+            result = await run_sync(query.run, tap_request, database, settings, url, cancellation)
+    return ResultResponse(result, tap_request.format, tap_request.content_type)

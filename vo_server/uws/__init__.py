@@ -1,0 +1,1 @@
+"""Asynchronous jobs: the Universal Worker Service pattern, UWS 1.1."""
