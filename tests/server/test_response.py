@@ -94,11 +94,17 @@ def test_head_runs_nothing_and_closes(serve: Callable[[Source], str]) -> None:
     assert source.sent == 0
 
 
-def test_failure_breaks_the_transfer_off(serve: Callable[[Source], str]) -> None:
+def test_failure_breaks_the_transfer_off(
+    serve: Callable[[Source], str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """And the log has a line of it, for a time limit is no incident."""
     source = Source(batches=2, failure=QueryTimeoutError())
     with pytest.raises(httpx.RemoteProtocolError):
         httpx.get(serve(source), headers={"Accept-Encoding": "identity"})
     until(lambda: source.closed == 1)
+    told = [r.getMessage() for r in caplog.records if r.name.startswith("vo_server")]
+    assert told == [f"an answer was broken off: {QueryTimeoutError.__doc__}"]
+    assert not [r for r in caplog.records if r.exc_info]
 
 
 @pytest.mark.parametrize("coding", ["gzip", "zstd"])

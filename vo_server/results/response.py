@@ -12,6 +12,7 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
+from vo_server.errors import VOError, report
 from vo_server.results import Format
 from vo_server.results.coding import Coding, chosen
 from vo_server.results.result import Result
@@ -55,7 +56,8 @@ async def cancelled_by_disconnect(
 class ResultResponse(Response):
     """Streams a result from worker threads; ends its query at the end, or when the client goes or stalls.
 
-    A failure before the first octets of the format raises, so that it becomes an error document.
+    A failure before the first octets of the format raises, so that it becomes an error document. Later
+    ones break the answer off, where its format cannot tell them.
     """
 
     def __init__(self, result: Result, form: Format, content_type: str) -> None:
@@ -69,11 +71,13 @@ class ResultResponse(Response):
         """Send the result (ASGI)."""
         send = _impatient(send)
         coding = self._coding(scope)
+        started = False
         try:
             async with cancelled_by_disconnect(receive, self.result.cancel) as gone:
                 chunks = iter(()) if scope["method"] == "HEAD" else self._chunks(coding)
                 chunk = await run_sync(next, chunks, None)
                 await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+                started = True
                 while chunk is not None and not gone.is_set():
                     await _send_chunk(send, chunk)
                     chunk = await run_sync(next, chunks, None)
@@ -81,6 +85,11 @@ class ResultResponse(Response):
         except _StalledError:
             # The server breaks off an answer that has not come to its end.
             log.warning("a client took nothing for %g s; its query is given up", STALL_LIMIT)
+        except VOError as error:
+            # The same: what cannot tell its failure must not look whole.
+            if not started:
+                raise
+            log.warning("an answer was broken off: %s", report(error))
         finally:
             with anyio.CancelScope(shield=True):
                 await run_sync(self.result.close)
