@@ -441,50 +441,6 @@ def test_areas_of_small_and_large_shapes(rows: Query, size: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("argument", "name"),
-    [
-        ("GALACTIC", "galactic"),
-        ("Galactic_II BARYCENTER", "galactic"),
-        ("ECLIPTIC", "barycentrictrueecliptic"),
-        ("SUPERGALACTIC", "supergalactic"),
-        ("FK5 GEOCENTER", "icrs"),
-        ("", "icrs"),
-    ],
-)
-def test_known_numbers_in_other_frames_are_turned(rows: Query, argument: str, name: str) -> None:
-    """astropy's ecliptic of J2000 nutates, by less than 0.01 degrees; ours is the mean one."""
-    found = rows("SELECT obs_id, s_ra, s_dec FROM sky.obs WHERE s_ra IS NOT NULL")
-    known, ra, dec = zip(*found, strict=True)
-    sky = SkyCoord(np.array(ra), np.array(dec), unit="deg").transform_to(name)
-    lon, lat = sky.spherical.lon.deg, sky.spherical.lat.deg
-    separation = sky.separation(SkyCoord(30.0, -20.0, unit="deg", frame=name)).deg
-    expected = sorted(np.array(known)[separation <= 40])
-    assert not np.any(np.abs(separation - 40) < 0.01)
-    for circle in (
-        f"CIRCLE('{argument}', 30, -20, 40)",
-        f"CIRCLE(POINT('{argument}', 30, -20), 40)",
-        f"REGION('Circle {argument} 30 -20 40')",
-    ):
-        assert names(
-            rows(f"SELECT obs_id FROM sky.obs WHERE 1 = CONTAINS(POINT(s_ra, s_dec), {circle})")
-        ) == (expected), circle
-    box = f"BOX('{argument}', 0, 0, 30, 2)"
-    inside = rows(f"SELECT obs_id FROM sky.obs WHERE 1 = INTERSECTS(POINT(s_ra, s_dec), {box})")
-    assert set(names(inside)) <= set(np.array(known)[(np.abs(lat) < 1.1) & ((lon < 15.1) | (lon > 344.9))])
-    ((area,),) = rows(f"SELECT TOP 1 AREA({box}) FROM sky.obs")
-    ((plain,),) = rows("SELECT TOP 1 AREA(BOX(0, 0, 30, 2)) FROM sky.obs")
-    assert area == pytest.approx(plain, rel=1e-9)
-
-
-def test_the_galactic_centre(rows: Query) -> None:
-    ((ra, dec),) = rows(
-        "SELECT TOP 1 COORD1(c), COORD2(c) FROM (SELECT POINT('GALACTIC', 0, 0) AS c FROM sky.obs) AS q"
-    )
-    centre = SkyCoord(0, 0, unit="deg", frame="galactic").icrs
-    assert (ra, dec) == pytest.approx((centre.ra.deg, centre.dec.deg), abs=1e-7)
-
-
-@pytest.mark.parametrize(
     "expression",
     [
         "COORD2(POINT(s_ra, t_min))",

@@ -8,10 +8,7 @@ import astropy.units as u
 import numpy as np
 import psycopg
 import pytest
-from astropy.coordinates import (
-    Distance,
-    SkyCoord,
-)
+from astropy.coordinates import Distance, SkyCoord
 from astropy.time import Time
 
 from schema.model import Catalogue

@@ -1,4 +1,4 @@
-"""Geometries in other reference frames: ivo_geom_transform, judged by astropy."""
+"""Geometries in other reference frames: ivo_geom_transform and coordinate systems, judged by astropy."""
 
 from collections.abc import Callable
 from itertools import permutations
@@ -6,11 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from astropy.coordinates import (
-    BarycentricMeanEcliptic,
-    FK4NoETerms,
-    SkyCoord,
-)
+from astropy.coordinates import BarycentricMeanEcliptic, FK4NoETerms, SkyCoord
 
 from schema.model import Catalogue
 from schema.types import CIRCLE, POINT, POLYGON, REGION, VARCHAR
@@ -18,6 +14,10 @@ from vo_server.adql import translate
 
 Row = tuple[Any, ...]
 Query = Callable[..., list[Row]]
+
+
+def names(found: list[Row]) -> list[str]:
+    return sorted(row[0] for row in found)
 
 
 def value(rows: Query, expression: str) -> Any:
@@ -172,3 +172,50 @@ def test_stored_geometries_in_another_frame(rows: Query) -> None:
     patches = [found for (found,) in rows(text.format("patch")) if found]
     corners = SkyCoord([0, 10, 10], [0, 0, 10], unit="deg").galactic
     assert np.array(patches).reshape(3, 2) == pytest.approx(np.array([corners.l.deg, corners.b.deg]).T)
+
+
+@pytest.mark.parametrize(
+    ("argument", "name"),
+    [
+        ("GALACTIC", "galactic"),
+        ("Galactic_II BARYCENTER", "galactic"),
+        ("ECLIPTIC", "barycentrictrueecliptic"),
+        ("SUPERGALACTIC", "supergalactic"),
+        ("FK5 GEOCENTER", "icrs"),
+        ("", "icrs"),
+    ],
+)
+def test_known_numbers_in_other_frames_are_turned(rows: Query, argument: str, name: str) -> None:
+    """astropy's ecliptic of J2000 nutates, by less than 0.01 degrees; ours is the mean one."""
+    found = rows("SELECT obs_id, s_ra, s_dec FROM sky.obs WHERE s_ra IS NOT NULL")
+    known, ra, dec = zip(*found, strict=True)
+    sky = SkyCoord(np.array(ra), np.array(dec), unit="deg").transform_to(name)
+    lon, lat = sky.spherical.lon.deg, sky.spherical.lat.deg
+    separation = sky.separation(SkyCoord(30.0, -20.0, unit="deg", frame=name)).deg
+    expected = sorted(np.array(known)[separation <= 40])
+    assert not np.any(np.abs(separation - 40) < 0.01)
+    for circle in (
+        f"CIRCLE('{argument}', 30, -20, 40)",
+        f"CIRCLE(POINT('{argument}', 30, -20), 40)",
+        f"REGION('Circle {argument} 30 -20 40')",
+    ):
+        assert names(
+            rows(f"SELECT obs_id FROM sky.obs WHERE 1 = CONTAINS(POINT(s_ra, s_dec), {circle})")
+        ) == (expected), circle
+    # ADQL 2.1, 4.2.9: sides are great circles across the arms of the central cross.
+    lon = (lon + 180) % 360 - 180
+    top = np.degrees(np.arctan(np.tan(np.radians(20.7)) * np.cos(np.radians(lon))))
+    margins = np.minimum(30.7 - np.abs(lon), top - np.abs(lat))
+    assert not np.any(np.abs(margins) < 0.01)
+    box = f"BOX('{argument}', 0, 0, 61.4, 41.4)"
+    boxed = rows(f"SELECT obs_id FROM sky.obs WHERE 1 = INTERSECTS(POINT(s_ra, s_dec), {box})")
+    assert boxed
+    assert names(boxed) == sorted(np.array(known)[margins >= 0])
+
+
+def test_the_galactic_centre(rows: Query) -> None:
+    ((ra, dec),) = rows(
+        "SELECT TOP 1 COORD1(c), COORD2(c) FROM (SELECT POINT('GALACTIC', 0, 0) AS c FROM sky.obs) AS q"
+    )
+    centre = SkyCoord(0, 0, unit="deg", frame="galactic").icrs
+    assert (ra, dec) == pytest.approx((centre.ra.deg, centre.dec.deg), abs=1e-7)
