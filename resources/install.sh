@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs what vo-server needs and is missing: PostgreSQL with pgSphere (Debian packages) and a
-# virtual environment with the locked Python packages. Changes nothing when all is there.
+# Installs what vo-server needs and is missing: PostgreSQL with pgSphere and a C compiler (Debian packages),
+# and a virtual environment with the locked Python packages. Changes nothing when all is there.
 # Usage: install.sh VENV [test]   (test: with what the tests and benchmarks need, too)
 set -eu
 
@@ -64,6 +64,16 @@ install_database() {
     pgsphere_there || apt_install "postgresql-$(postgres_version)-pgsphere"
 }
 
+# vo-server compiles one file of its own.
+install_compiler() {
+    if command -v cc >/dev/null 2>&1 && printf '#include <string.h>\n' | cc -E - >/dev/null 2>&1; then return; fi
+    if ! can_install; then
+        say "vo-server needs a C compiler to be installed (Debian packages gcc and libc6-dev)."
+        exit 2
+    fi
+    apt_install gcc libc6-dev
+}
+
 pip_install() {
     "$venv/bin/python" -m pip --disable-pip-version-check install -qq --root-user-action=ignore "$@"
 }
@@ -76,7 +86,7 @@ install_python() {
     lock="$here/requirements.lock"
     [ "$kind" = test ] && lock="$here/requirements-test.lock"
     stamp="$venv/installed-$kind"
-    wanted=$(cat "$lock" "$here/pyproject.toml" | cksum)
+    wanted=$(cat "$lock" "$here/pyproject.toml" "$here"/vo_server/rows/decode.c | cksum)
     if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ] && [ -x "$venv/bin/python" ]; then return; fi
     if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
         if ! can_install; then
@@ -85,6 +95,7 @@ install_python() {
         fi
         apt_install python3-venv
     fi
+    install_compiler
     say "Installing Python packages into $venv"
     [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
     pip_install --require-hashes -r "$lock"

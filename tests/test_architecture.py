@@ -33,6 +33,7 @@ BROAD = {
 SQL_OWNERS = {
     *("schema.ddl", "schema.load", "ingest.store"),
     *("vo_server.install", "vo_server.doctor", "vo_server.db", "vo_server.products", "vo_server.cluster"),
+    "vo_server.rows.sources",
     *("vo_server.uws.store", "vo_server.uws.queue"),
     "vo_server.upload.store",
 }

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vo_server import dali, errors, pages, products, vosi
 from vo_server.db import MOST_WAITING, Database
+from vo_server.precedence import YoungRequests
 from vo_server.settings import Settings
 from vo_server.tap import pages as tap_pages
 from vo_server.tap import routes as tap
@@ -62,6 +63,7 @@ def create_app(settings: Settings) -> Starlette:
             Route("/files/{path:path}", products.file),
         ],
         middleware=[
+            Middleware(YoungRequests),
             Middleware(ServerHeader),
             # Public data without cookies: pages of any site may query it.
             Middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["GET", "POST", "DELETE"]),

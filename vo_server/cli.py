@@ -141,6 +141,8 @@ def serve(
             server_header=False,
             log_level="warning",
             access_log=False,
+            http="httptools",
+            loop="uvloop",
             timeout_graceful_shutdown=5,
         )
 

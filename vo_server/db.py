@@ -3,18 +3,16 @@
 import contextlib
 import logging
 import re
+import select
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from types import TracebackType
-from typing import Any, Final, NamedTuple, Protocol, Self
+from typing import Any, Final, NamedTuple, Self
 
-import adbc_driver_manager as adbc
-import adbc_driver_postgresql as driver
 import psycopg
 import pyarrow as pa
-from adbc_driver_manager._reader import AdbcRecordBatchReader
 from psycopg import errors as pg
 from psycopg import sql
 from psycopg_pool import ConnectionPool, PoolTimeout
@@ -26,15 +24,16 @@ from vo_server import errors
 from vo_server.adql.placeholders import PLACEHOLDER
 from vo_server.cancellation import Cancellation
 from vo_server.install import COLLECTIONS, reader_url
-from vo_server.pool import Pool
+from vo_server.rows import BackendError, Reader, RowsError, cancel
 from vo_server.settings import Settings
 
 log = logging.getLogger(__name__)
 
 Row = tuple[Any, ...]
 Connection = psycopg.Connection[Row]
+Pool = ConnectionPool[Connection]
 
-BATCH_BYTES: Final = 1 << 21
+BATCH_BYTES: Final = 1 << 20
 """Size of a batch: the unit in which rows travel from the driver to a writer."""
 
 CATALOGUE_AGE: Final = 2.0
@@ -52,10 +51,9 @@ MOST_WAITING: Final = 50
 _WAIT_FOR_CONNECTION: Final = 10.0
 _WAIT_FOR_CHECK: Final = 2.0
 
-_INSIST: Final = 0.5
-"""Seconds between two attempts to cancel: the first may come before the query does."""
-
-_BATCH_BYTES: Final = driver.StatementOptions.BATCH_SIZE_HINT_BYTES.value
+_WAIT_FOR_DATABASE: Final = 2.0
+"""Seconds for which a pool tries to connect before it waits to be asked again: it is there soon after
+the database is."""
 
 _TOO_LONG: Final = (
     "The query took longer than the time limit of this service, {:g} s. Conditions on columns with an index"
@@ -100,17 +98,11 @@ def translated() -> Iterator[None]:
     except psycopg.Error as error:
         found = Fault(type(error), error.diag.message_primary or "", error.diag.context or "")
         raise _told(found, error.sqlstate) from error
-    except adbc.Error as error:
-        details = {_text(name): _text(value) for name, value in error.details}
-        found = Fault(
-            _class_of(error), details.get("PG_DIAG_MESSAGE_PRIMARY", ""), details.get("PG_DIAG_CONTEXT", "")
-        )
+    except BackendError as error:
+        found = Fault(_class_of(error.sqlstate), error.message, error.context)
         raise _told(found, error.sqlstate) from error
-
-
-def _text(value: str | bytes) -> str:
-    """The driver gives names as bytes, too, whatever its types say."""
-    return value if isinstance(value, str) else value.decode(errors="replace")
+    except RowsError as error:
+        raise errors.ServerError(f"The rows of a query cannot be read: {error}.") from error
 
 
 class Fault(NamedTuple):
@@ -121,12 +113,9 @@ class Fault(NamedTuple):
     context: str
 
 
-def _class_of(error: adbc.Error) -> type[psycopg.Error]:
-    """The class that psycopg has for an error; without SQLSTATE the connection is broken, or the driver."""
-    if not error.sqlstate:
-        broken = error.status_code in {adbc.AdbcStatusCode.IO, adbc.AdbcStatusCode.CANCELLED}
-        return psycopg.OperationalError if broken else psycopg.Error
-    for state in (error.sqlstate, error.sqlstate[:2] + "000"):
+def _class_of(sqlstate: str) -> type[psycopg.Error]:
+    """The class that psycopg has for an SQLSTATE, or for its first two characters."""
+    for state in (sqlstate, sqlstate[:2] + "000"):
         with contextlib.suppress(KeyError):
             return pg.lookup(state)
     return psycopg.Error
@@ -161,10 +150,7 @@ def literal(value: str | float | None) -> str:
 
 
 def with_values(statement: str, values: Sequence[Any]) -> str:
-    """A statement with its placeholders `$1`, `$2`... replaced by the values.
-
-    ADBC streams rows only for statements without parameters: it wraps them in COPY.
-    """
+    """A statement with its placeholders `$1`, `$2`... replaced by the values, as `rows.Reader` wants it."""
     literals = [literal(value) for value in values]
     return PLACEHOLDER.sub(lambda m: literals[int(m[1]) - 1] if m[1] else m[0], statement)
 
@@ -176,19 +162,13 @@ class Statement(NamedTuple):
     batch_bytes: int
 
 
-class Closable(Protocol):
-    """A statement or a reader of the driver."""
-
-    def close(self) -> None:
-        """Let go of it."""
-
-
 class Stream:
     """Rows of one running query in batches; the first batch has arrived when it is made.
 
     `seconds` is how long it may keep us waiting for rows, all in all; the time that the reader takes
-    between the batches does not count. A thread reads one batch ahead. Iterate it once. `cancel` may be
-    called from any thread; `close` gives the connection back and cancels what is still running.
+    between the batches does not count. A thread reads one batch ahead. Iterate it once. `complete` tells
+    that all rows have arrived. `cancel` may be called from any thread; `close` gives the connection back
+    and cancels what is still running.
     """
 
     def __init__(
@@ -204,72 +184,64 @@ class Stream:
         self._lock = threading.Lock()
         self._cancelled = False
         self._limit = self._seconds = seconds
-        self._open: list[Closable] = []
-        self._batches: Iterator[pa.RecordBatch] = iter(())
-        with translated():
-            self._connection: adbc.AdbcConnection | None = pool.take(_WAIT_FOR_CONNECTION)
+        self._waiting_since: float | None = None
         self._reading: Future[pa.RecordBatch | None] | None = None
+        self._reader: Reader | None = None
+        with translated():
+            self._connection: Connection | None = pool.getconn(_WAIT_FOR_CONNECTION)
         try:
             cancellation.bind(self.cancel)
             if self._cancelled:
                 raise errors.QueryCancelledError
-            self._reading = threads.submit(self._begin, self._connection, statement)
-            self._first = self._fetch(self._reading)
+            with translated():
+                self._reader = Reader(self._connection, statement.sql, statement.batch_bytes, self._must_stop)
+            self._first = self._waited(self._read)
         except BaseException:
             self.close()
             raise
 
+    @property
+    def complete(self) -> bool:
+        """Whether all rows have arrived."""
+        return self._reader is None or self._reader.finished
+
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         batch, self._first = self._first, None
         while batch is not None:
+            if not self.complete:
+                self._reading = self._threads.submit(self._read)
             yield batch
-            batch = self._fetch(self._reading) if self._reading is not None else None
+            batch = self._waited(self._reading.result if self._reading is not None else self._read)
+            self._reading = None
         self.close()
-
-    def _begin(self, connection: adbc.AdbcConnection, statement: Statement) -> pa.RecordBatch | None:
-        """Run the query as far as its first rows (in a thread of its own, as `_read`)."""
-        with translated():
-            running = adbc.AdbcStatement(connection)
-            self._open.append(running)
-            running.set_options(**{_BATCH_BYTES: str(statement.batch_bytes)})
-            running.set_sql_query(statement.sql)
-            handle, _ = running.execute_query()
-            # The public ways to read lose the SQLSTATE of an error among the rows.
-            reader = AdbcRecordBatchReader._import_from_c(handle.address)
-            self._open.append(reader)
-            self._batches = iter(reader)
-        return self._read()
 
     def _read(self) -> pa.RecordBatch | None:
         with translated():
-            return next(self._batches, None)
+            return self._reader.next() if self._reader is not None else None
 
-    def _fetch(self, reading: Future[pa.RecordBatch | None]) -> pa.RecordBatch | None:
-        started = time.monotonic()
-        wait([reading], self._seconds)
-        while not reading.done():
-            self._interrupt()
-            wait([reading], _INSIST)
-        self._seconds = max(0.0, self._seconds - (time.monotonic() - started))
+    def _waited(self, fetch: Callable[[], pa.RecordBatch | None]) -> pa.RecordBatch | None:
+        """A batch, the time for which it kept us waiting taken off. Raises QueryTimeoutError and others."""
+        self._waiting_since = started = time.monotonic()
         try:
-            batch = reading.result()
+            return fetch()
         except errors.QueryTimeoutError as error:
             if self._cancelled:
                 raise errors.QueryCancelledError from error
             raise errors.QueryTimeoutError(_TOO_LONG.format(self._limit)) from error
-        self._reading = self._threads.submit(self._read) if batch is not None else None
-        return batch
+        finally:
+            self._waiting_since = None
+            self._seconds = max(0.0, self._seconds - (time.monotonic() - started))
+
+    def _must_stop(self) -> bool:
+        since = self._waiting_since
+        return self._cancelled or (since is not None and time.monotonic() - since > self._seconds)
 
     def cancel(self) -> None:
         """Stop the query in the database."""
         self._cancelled = True
-        self._interrupt()
-
-    def _interrupt(self) -> None:
         with self._lock:
             if self._connection is not None:
-                with contextlib.suppress(adbc.Error):
-                    self._connection.cancel()
+                cancel(self._connection)
 
     def close(self) -> None:
         """Give the connection back; a query that is still running is cancelled first."""
@@ -278,17 +250,24 @@ class Stream:
         if connection is None:
             return
         try:
-            if self._reading is not None and not self._reading.cancel():
-                while not self._reading.done():
-                    with contextlib.suppress(adbc.Error):
-                        connection.cancel()
-                    wait([self._reading], _INSIST)
-            self._batches = iter(())
-            while self._open:
-                with contextlib.suppress(adbc.Error):
-                    self._open.pop().close()
+            with contextlib.suppress(psycopg.Error):
+                self._end(connection)
         finally:
-            self._pool.give(connection)
+            if self._reader is not None:
+                self._reader.close()
+            if not self.complete:
+                connection.close()
+            self._pool.putconn(connection)
+
+    def _end(self, connection: Connection) -> None:
+        """Bring the query to its end, so that the connection can be used again."""
+        if not self.complete:
+            self._cancelled = True
+            cancel(connection)
+        if self._reading is not None and not self._reading.cancel():
+            wait([self._reading])
+        if self._reader is not None:
+            self._reader.drain()
 
     def __enter__(self) -> Self:
         return self
@@ -308,13 +287,15 @@ class Database:
     def __init__(self, settings: Settings) -> None:
         self._seconds = settings.sync_timeout
         self._threads = ThreadPoolExecutor(settings.connections, "rows")
-        self._pool = Pool(_conninfo(settings), settings.connections, MOST_WAITING)
-        self._small_pool = _small_pool(settings)
+        limit = settings.sync_timeout
+        self._pool = _pool(settings, settings.connections, limit + TRANSFER_LIMIT)
+        self._small_pool = _pool(settings, _SMALL_CONNECTIONS, limit)
         self._catalogue: tuple[float, tuple[str, ...], Catalogue, tuple[Collection, ...]] | None = None
         self._catalogue_lock = threading.Lock()
 
     def open(self) -> None:
         """Start the pools; does not wait for the database."""
+        self._pool.open()
         self._small_pool.open()
 
     def close(self) -> None:
@@ -387,22 +368,33 @@ class Database:
         return [f"TAP_SCHEMA does not list {', '.join(missing)}."] if missing else []
 
 
-def _small_pool(settings: Settings) -> ConnectionPool[Connection]:
+def _pool(settings: Settings, size: int, seconds: float) -> Pool:
+    """At most `size` connections whose statements may take so many seconds."""
     return ConnectionPool(
-        _conninfo(settings, settings.sync_timeout),
+        _conninfo(settings, seconds),
         min_size=1,
-        max_size=_SMALL_CONNECTIONS,
+        max_size=size,
         max_waiting=MOST_WAITING,
+        reconnect_timeout=_WAIT_FOR_DATABASE,
         open=False,
-        check=ConnectionPool.check_connection,
+        check=_check,
         kwargs={"autocommit": True},
     )
 
 
-def _conninfo(settings: Settings, statement_seconds: float | None = None) -> str:
+def _check(connection: Connection) -> None:
+    """An idle connection that has something to say has come to its end."""
+    poll = select.poll()
+    poll.register(connection.pgconn.socket, select.POLLIN)
+    if poll.poll(0):
+        connection.close()
+        raise psycopg.OperationalError("the connection was closed")
+
+
+def _conninfo(settings: Settings, seconds: float) -> str:
     """How the reader connects, and its session: time limit, memory, and the URL of `access_url`."""
     values = {
-        "statement_timeout": f"{int((statement_seconds or settings.sync_timeout + TRANSFER_LIMIT) * 1000)}",
+        "statement_timeout": f"{int(seconds * 1000)}",
         "work_mem": f"{settings.query_memory}MB",
         "hash_mem_multiplier": "1",
         "TimeZone": "UTC",
@@ -412,4 +404,7 @@ def _conninfo(settings: Settings, statement_seconds: float | None = None) -> str
         "vo.public_url": settings.url,
     }
     options = " ".join(f"-c {name}={value.replace(' ', '')}" for name, value in values.items())
-    return psycopg.conninfo.make_conninfo(reader_url(settings), options=options, connect_timeout=10)
+    url = reader_url(settings)
+    # Rows are read faster from a connection that is not encrypted; TLS is up to the operator.
+    gss = psycopg.conninfo.conninfo_to_dict(url).get("gssencmode", "disable")
+    return psycopg.conninfo.make_conninfo(url, options=options, connect_timeout=10, gssencmode=gss)

@@ -45,6 +45,7 @@ class Batches:
     batches: Sequence[pa.RecordBatch]
     failure: Exception | None = None
     closed: bool = field(default=False, init=False)
+    complete: bool = field(default=False, init=False)
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         yield from self.batches

@@ -35,6 +35,7 @@ class Source:
     sent: int = 0
     closed: int = 0
     cancelled: threading.Event = field(default_factory=threading.Event)
+    complete: bool = False
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         for _ in range(self.batches):

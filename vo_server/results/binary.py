@@ -9,7 +9,6 @@ A batch is built column by column: everything of fixed width, the flags and the 
 included, goes into blocks of octets, and Arrow joins the blocks and the variable parts to rows.
 """
 
-import binascii
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import prod
@@ -18,6 +17,7 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pybase64
 from numpy.typing import NDArray
 
 from schema.types import Type
@@ -43,9 +43,6 @@ TEXTS: Final = {"char", "unicodeChar"}
 SCALAR_NULL: Final = {name: ELEMENT_NULL[name] for name in ("short", "int", "long")}
 """What stands for NULL in BINARY. unsignedByte has no number to spare; it is written as short."""
 
-_LINE: Final = 3 << 18
-"""Octets that are coded at a time: no other thread runs meanwhile."""
-
 _BOOLEANS: Final = np.frombuffer(b"FT?", np.uint8)
 
 
@@ -62,22 +59,21 @@ def binary_rows(types: Sequence[Type], batch: pa.RecordBatch) -> memoryview:
 
 
 def base64_lines(chunks: Iterable[bytes | memoryview]) -> Iterator[bytes]:
-    """The chunks as one base64 text in long lines: padding comes only at its very end."""
+    """The chunks as one base64 text, a line each: padding comes only at its very end."""
     rest = b""
     for chunk in chunks:
         view = memoryview(chunk)
-        if rest:
-            missing = 3 - len(rest)
-            rest, view = rest + bytes(view[:missing]), view[missing:]
-            if len(rest) < 3:
-                continue
-            yield binascii.b2a_base64(rest, newline=False)
+        missing = -len(rest) % 3
+        head, view = rest + bytes(view[:missing]), view[missing:]
+        if len(head) % 3:
+            rest = head
+            continue
         whole = len(view) - len(view) % 3
         rest = bytes(view[whole:])
-        for start in range(0, whole, _LINE):
-            yield binascii.b2a_base64(view[start : min(start + _LINE, whole)])
+        if head or whole:
+            yield b"".join((pybase64.b64encode(head), pybase64.b64encode(view[:whole]), b"\n"))
     if rest:
-        yield binascii.b2a_base64(rest)
+        yield pybase64.b64encode(rest) + b"\n"
 
 
 def is_variable(kind: Type) -> bool:

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 STALL_LIMIT: Final = 60.0
 """Seconds for which a client may take nothing before it is given up."""
 
-_PIECE: Final = 1 << 16
+_PIECE: Final = 1 << 18
 """Bytes sent at a time: the smaller, the slower a client can read without seeming to have stalled."""
 
 
@@ -66,6 +66,7 @@ class ResultResponse(Response):
         del self.headers["content-length"]
         self.result = result
         self.form = form
+        self._ended = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the result (ASGI)."""
@@ -75,12 +76,12 @@ class ResultResponse(Response):
         try:
             async with cancelled_by_disconnect(receive, self.result.cancel) as gone:
                 chunks = iter(()) if scope["method"] == "HEAD" else self._chunks(coding)
-                chunk = await run_sync(next, chunks, None)
+                chunk = await run_sync(self._beginning, chunks)
                 await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
                 started = True
                 while chunk is not None and not gone.is_set():
                     await _send_chunk(send, chunk)
-                    chunk = await run_sync(next, chunks, None)
+                    chunk = None if self._ended else await run_sync(next, chunks, None)
                 await send({"type": "http.response.body", "body": b""})
         except _StalledError:
             # The server breaks off an answer that has not come to its end.
@@ -91,8 +92,9 @@ class ResultResponse(Response):
                 raise
             log.warning("an answer was broken off: %s", report(error))
         finally:
-            with anyio.CancelScope(shield=True):
-                await run_sync(self.result.close)
+            if not self._ended:
+                with anyio.CancelScope(shield=True):
+                    await run_sync(self.result.close)
 
     def _coding(self, scope: Scope) -> Coding | None:
         """The content coding that goes into the headers, if there is to be one."""
@@ -103,6 +105,23 @@ class ResultResponse(Response):
         if coding is not None:
             self.headers["Content-Encoding"] = coding.names[0]
         return coding
+
+    def _beginning(self, chunks: Iterator[bytes]) -> bytes | None:
+        """What is sent first: the whole of a small answer, whose result is closed then.
+
+        Every change of threads takes its time, most of all beside large answers.
+        """
+        first = next(chunks, None)
+        if first is None or not self.result.complete:
+            return first
+        pieces = [first]
+        for piece in chunks:
+            pieces.append(piece)
+            if sum(map(len, pieces)) > _PIECE:
+                return b"".join(pieces)
+        self.result.close()
+        self._ended = True
+        return b"".join(pieces)
 
     def _chunks(self, coding: Coding | None) -> Iterator[bytes]:
         if coding is None:

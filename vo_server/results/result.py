@@ -7,12 +7,17 @@ from typing import Protocol
 import pyarrow as pa
 
 from vo_server.errors import DataError, ServerError
+from vo_server.precedence import PRECEDENCE
 from vo_server.results import arrow
 from vo_server.results.field import ResultField
 
 
 class RowStream(Protocol):
     """Batches of rows from a running query."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether all rows have arrived, so that none keeps anybody waiting."""
 
     def __iter__(self) -> Iterator[pa.RecordBatch]: ...
 
@@ -25,6 +30,8 @@ class RowStream(Protocol):
 
 class NoRows:
     """The stream of a query that need not run."""
+
+    complete = True
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         return iter(())
@@ -62,6 +69,11 @@ class Result:
     votable_version: str = "1.4"
     overflow: bool = field(default=False, init=False)
 
+    @property
+    def complete(self) -> bool:
+        """Whether writing it keeps nobody waiting."""
+        return self.stream.complete
+
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The rows, never more than `maxrec` in all, with the columns' names and `arrow.ARROW`'s types.
 
@@ -82,6 +94,8 @@ class Result:
             left -= min(left, batch.num_rows)
             if self.overflow:
                 return
+            if not self.complete:
+                PRECEDENCE.give_way()
 
     def _checked(self, batch: pa.RecordBatch, schema: pa.Schema, moments: Sequence[int]) -> pa.RecordBatch:
         if batch.schema.types != schema.types:

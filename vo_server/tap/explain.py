@@ -27,6 +27,11 @@ class ExplainedStream:
     stream: RowStream
     query: str
 
+    @property
+    def complete(self) -> bool:
+        """Whether all rows have arrived."""
+        return self.stream.complete
+
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         with explained(self.query):
             yield from self.stream

@@ -67,6 +67,11 @@ class _DroppedAfter:
     stream: RowStream
     uploads: Uploads
 
+    @property
+    def complete(self) -> bool:
+        """Whether all rows have arrived."""
+        return self.stream.complete
+
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         return iter(self.stream)
 
