@@ -71,11 +71,11 @@ WIDTHS = {8: EIGHT, 30: THIRTY}
 
 FORMATS = {
     "votable": ("BINARY", 1.5),
-    "votable/td": ("BINARY", 4.0),
+    "votable/td": ("BINARY", 3.0),
     "csv": ("CSV", 2.0),
     "fits": ("BINARY", 4.0),
     "parquet": ("BINARY", 4.0),
-    "arrow": ("BINARY", 2.0),
+    "arrow": ("BINARY", 1.5),
 }
 """Our format -> that of COPY, and the largest ratio that is ok."""
 
@@ -133,13 +133,18 @@ class Server:
         """Begin anew with what the server has now (proc(5), clear_refs)."""
         Path(f"/proc/{self.process}/clear_refs").write_text("5")
 
+    def collections(self) -> list[str]:
+        """The schemas of the published collections."""
+        with install.owner(self.settings) as connection:
+            return [c.schema for c in install.read_collections(connection)]
+
     def connection(self) -> psycopg.Connection:
         """A connection as that of public queries."""
         return psycopg.connect(install.reader_url(self.settings), autocommit=True)
 
 
 @contextmanager
-def serving() -> Iterator[Server]:
+def serving(worker: bool = False) -> Iterator[Server]:
     """A server over ROWS observations."""
     with installed() as settings:
         with install.owner(settings) as connection:
@@ -148,22 +153,29 @@ def serving() -> Iterator[Server]:
             psycopg.RawCursor(connection).execute(_TABLE.encode(), [ROWS])
             connection.execute(_POSITION)
             connection.execute("VACUUM ANALYZE ivoa.obscore")
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
-        environment = {
-            **os.environ,
-            "VO_SERVER_DATABASE_URL": install.owner_url(settings),
-            "VO_SERVER_READER_URL": install.reader_url(settings),
-            "VO_SERVER_DATA_DIR": str(settings.data_dir),
-            "VO_SERVER_WORKER": "false",
-        }
-        command = [sys.executable, "-m", "vo_server", "serve", "--port", str(port)]
-        with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as process:
-            try:
-                _until_listening(port)
-                yield Server(settings, port, process.pid)
-            finally:
-                process.terminate()
+        with serving_over(settings, worker) as server:
+            yield server
+
+
+@contextmanager
+def serving_over(settings: Settings, worker: bool = False) -> Iterator[Server]:
+    """A server process over a database."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    environment = {
+        **os.environ,
+        "VO_SERVER_DATABASE_URL": install.owner_url(settings),
+        "VO_SERVER_READER_URL": install.reader_url(settings),
+        "VO_SERVER_DATA_DIR": str(settings.data_dir),
+        "VO_SERVER_WORKER": str(worker).lower(),
+    }
+    command = [sys.executable, "-m", "vo_server", "serve", "--port", str(port)]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as process:
+        try:
+            _until_listening(port)
+            yield Server(settings, port, process.pid)
+        finally:
+            process.terminate()
 
 
 def _until_listening(port: int) -> None:

@@ -10,7 +10,7 @@ import math
 import os
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -21,7 +21,7 @@ from astropy import units
 from numpy.typing import NDArray
 
 from ingest.facts import ProductError
-from ingest.fitsheader import FitsError, Header, description, headers, keyword, number, text, whole
+from ingest.fitsheader import BLOCK, FitsError, Header, description, headers, keyword, number, text, whole
 
 GZIP_MAGIC = b"\x1f\x8b"
 _TFORM = re.compile(r"\s*(\d*)([LXBIJKAEDCMPQ])")
@@ -93,6 +93,15 @@ class FitsColumn:
     def is_variable(self) -> bool:
         """True for variable-length arrays, whose values lie in the heap."""
         return self.code in _DESCRIPTORS
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Name of an HDU, its bytes in the file with all padding, and the HDU that it names as its BANDSHDU."""
+
+    name: str
+    size: int
+    bands: str | None
 
 
 @dataclass(frozen=True)
@@ -236,6 +245,7 @@ class FitsFile:
     size: int
     mtime: float
     hdus: tuple[Hdu, ...]
+    spans: tuple[Span, ...] = ()
 
     def find(self, hdu: str | int) -> Hdu | None:
         """Find the HDU of this number, or the first of this name (EXTNAME or HDUNAME, any case)."""
@@ -258,7 +268,8 @@ def open_fits(path: Path) -> FitsFile:
             raise ProductError(
                 path, "", f"damaged gzip ({error}); fetch or compress the file again"
             ) from error
-    return FitsFile(path, stat.st_size, stat.st_mtime, tuple(_hdus(path, content)))
+    hdus = tuple(_hdus(path, content))
+    return FitsFile(path, stat.st_size, stat.st_mtime, hdus, tuple(_spans(headers(io.BytesIO(content)))))
 
 
 def open_cached(path: Path) -> FitsFile:
@@ -285,14 +296,39 @@ def _regular(path: Path) -> os.stat_result:
 
 def walk(path: Path) -> Iterator[Header]:
     """Read the headers of a file one by one, without its data. Raises ProductError as `open_fits` does."""
+    return (header for header, _, _ in _walk(path))
+
+
+def spans(path: Path) -> tuple[Span, ...]:
+    """Where the HDUs of a file lie, without reading its data; they are remembered.
+
+    Raises ProductError as `open_fits` does.
+    """
+    stat = _regular(path)
+    return _spans_of(path, stat.st_size, stat.st_mtime_ns)
+
+
+@lru_cache(maxsize=1024)
+def _spans_of(path: Path, _size: int, _mtime_ns: int) -> tuple[Span, ...]:
+    return tuple(_spans(_walk(path)))
+
+
+def _spans(places: Iterable[tuple[Header, int, int]]) -> Iterator[Span]:
+    end = 0
+    for header, begin, size in places:
+        start, end = end, begin + -(-size // BLOCK) * BLOCK
+        yield Span(_hdu_name(header), end - start, text(header, "BANDSHDU"))
+
+
+def _walk(path: Path) -> Iterator[tuple[Header, int, int]]:
+    """As `headers`, of a file that may be gzipped."""
     _regular(path)
     try:
         with path.open("rb") as file:
             zipped = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
             file.seek(0)
             stream = cast(BinaryIO, gzip.GzipFile(fileobj=file)) if zipped else file
-            for header, _, _ in headers(stream):
-                yield header
+            yield from headers(stream)
     except FitsError as error:
         raise ProductError(path, "", str(error)) from error
     except (EOFError, OSError, zlib.error) as error:
@@ -304,14 +340,8 @@ def has_hdu(path: Path, hdu: str | int) -> bool:
 
     Raises ProductError as `open_fits` does.
     """
-    stat = _regular(path)
-    names = _hdu_names(path, stat.st_size, stat.st_mtime_ns)
+    names = [span.name for span in spans(path)]
     return 0 <= hdu < len(names) if isinstance(hdu, int) else hdu.upper() in names
-
-
-@lru_cache(maxsize=1024)
-def _hdu_names(path: Path, _size: int, _mtime_ns: int) -> tuple[str, ...]:
-    return tuple(_hdu_name(header) for header in walk(path))
 
 
 def _hdu_name(header: Header) -> str:

@@ -24,7 +24,7 @@ from ingest.facts import (
     TimeReference,
     Value,
 )
-from ingest.fitsfile import FitsFile, Hdu, has_hdu, open_cached
+from ingest.fitsfile import FitsFile, Hdu, Span, has_hdu, open_cached, spans
 from ingest.fitsheader import number
 from ingest.frames import Frame, frame
 from ingest.hdus import locate
@@ -78,6 +78,24 @@ def file_checksum(path: Path) -> str:
     """Return the SHA-256 of a file as it is on disk, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def hdu_size(source: Source, location: HduLocation) -> int | None:
+    """Return the bytes of an HDU with its padding, and of the table of energies (BANDSHDU) that it names.
+
+    None if it is not there. Raises ProductError for a file that cannot be read.
+    """
+    here = location.path == source.path
+    found = open_cached(location.path).spans if here else spans(location.path)
+    hdu = _span(found, location.hdu)
+    bands = None if hdu is None or hdu.bands is None else _span(found, hdu.bands)
+    return None if hdu is None else hdu.size + (bands.size if bands else 0)
+
+
+def _span(found: tuple[Span, ...], hdu: str | int) -> Span | None:
+    if isinstance(hdu, int):
+        return found[hdu] if 0 <= hdu < len(found) else None
+    return next((span for span in found if span.name == hdu.upper()), None)
 
 
 def _events_hdu(source: Source, file: FitsFile) -> Hdu:

@@ -29,6 +29,9 @@ PRODUCTS: Final = {
 }
 """HDU_TYPE of GADF -> name of the product."""
 
+UNKNOWN_QUALITY: Final = -1
+"""What GADF has the index say where nothing is known; gammapy refuses an index with a NULL there."""
+
 Row = dict[str, Any]
 
 
@@ -248,7 +251,7 @@ def obs_index(facts: Facts, columns: tuple[Column, ...]) -> Row:
         "event_energy_max": _scaled(facts.event_energy_max, 1e-12),
         "rad_max": facts.rad_max.value if facts.rad_max else None,
     }
-    values = {**stated, **{k: v for k, v in made.items() if v is not None}}
+    values = {"quality": UNKNOWN_QUALITY, **stated, **{k: v for k, v in made.items() if v is not None}}
     return {c.name: _fitted(values[c.name], c) for c in columns if values.get(c.name) is not None}
 
 

@@ -15,7 +15,7 @@ import psycopg
 from ingest import checks, rows
 from ingest.facts import Events, Facts, FileFacts, Problem, ProductError, ReadOptions, Source
 from ingest.fitstypes import index_extras
-from ingest.gadf import file_checksum, read, read_events
+from ingest.gadf import file_checksum, hdu_size, read, read_events
 from ingest.parallel import map_ordered
 from ingest.release import find_release
 from ingest.rows import Dataset
@@ -24,7 +24,7 @@ from schema.collection import Collection, collection_from, read_collection
 from schema.load import load_table
 from schema.model import Column, Table
 
-READER: Final = 1
+READER: Final = 2
 """Raise it when the reader learns to find more, so that unchanged files are read again."""
 
 COLLECTION_FILE: Final = "collection.toml"
@@ -281,8 +281,12 @@ def _reason(error: psycopg.Error) -> str:
 
 
 def _digest(dataset: Dataset, reading: Reading) -> str:
-    """A checksum of all that would be stored, to tell whether reading again gave anything new."""
-    state = [READER, dataset.digest(), reading.events is not None, [vars(p) for p in reading.products]]
+    """A checksum of all that would be stored, to tell whether reading again gave anything new.
+
+    When a file was written is nothing new by itself.
+    """
+    products = [{**vars(p), "modified": None} for p in reading.products]
+    state = [READER, dataset.digest(), reading.events is not None, products]
     return hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()
 
 
@@ -306,6 +310,8 @@ def _read(job: Job) -> Reading:
             place.hdu_class,
             files[place.path].size,
             _checksum(files[place.path]),
+            files[place.path].mtime,
+            hdu_size(job.source, place),
         )
         for kind, place in facts.products.items()
     )

@@ -96,7 +96,10 @@ class State:
 
 @dataclass(frozen=True)
 class Product:
-    """A file of a dataset as the database keeps it: size in bytes, SHA-256."""
+    """A file of a dataset as the database keeps it: size in bytes, SHA-256, st_mtime in s since 1970.
+
+    `hdu_size` is the HDU's share of the (decompressed) file in bytes.
+    """
 
     product: str
     path: str
@@ -104,6 +107,8 @@ class Product:
     hdu_class: str | None
     size: int
     checksum: str
+    modified: float
+    hdu_size: int | None
 
 
 class Store:

@@ -59,6 +59,7 @@ KEYS: Final[Mapping[str, str]] = {
     "contact": "Mail address or URL for questions about the data.",
     "reference": "Bibcode or DOI of the publication that describes the release.",
     "reference_url": "Page that describes the release.",
+    "progenitor": "URL of what an event list was made from, with the field {id} for the obs_id.",
     "version": "Version of the release.",
     "release_date": "When it became or becomes public (ISO 8601, UTC).",
     "data_rights": "public, secure or proprietary.",
@@ -109,6 +110,7 @@ class Collection:
     contact: str | None = None
     reference: str | None = None
     reference_url: str | None = None
+    progenitor: str | None = None
     version: str | None = None
     release_date: str | None = None
     data_rights: str = "public"
@@ -258,6 +260,10 @@ def _problems(c: Collection) -> list[str]:
             or len(set(c.product_rows)) < len(c.product_rows),
             f"product_rows = {list(c.product_rows)}: {EVENT_LIST}, and any of {', '.join(_PRODUCT_ROWS[1:])},"
             " once each",
+        ),
+        (
+            c.progenitor is not None and not c.progenitor.startswith(("http://", "https://")),
+            f"progenitor = {c.progenitor!r}: an http or https URL wanted",
         ),
         (not _is_date(c.release_date), f"release_date = {c.release_date!r}: ISO 8601 wanted"),
     ]

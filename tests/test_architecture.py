@@ -32,10 +32,14 @@ BROAD = {
 
 SQL_OWNERS = {
     *("schema.ddl", "schema.load", "ingest.store"),
-    *("vo_server.install", "vo_server.doctor", "vo_server.db", "vo_server.products", "vo_server.cluster"),
+    *("vo_server.install", "vo_server.doctor", "vo_server.db", "vo_server.cluster"),
+    *("vo_server.products.store", "vo_server.bundles.store"),
     "vo_server.rows.sources",
     *("vo_server.uws.store", "vo_server.uws.queue"),
     "vo_server.upload.store",
+    "vo_server.previews.published",
+    "vo_server.datalink.dataset",
+    "vo_server.soda.dataset",
 }
 """Modules with SQL of their own, beside the translator from ADQL, whose trade it is."""
 

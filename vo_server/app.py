@@ -3,27 +3,67 @@
 import contextlib
 from collections.abc import AsyncIterator
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 from anyio.to_thread import run_sync
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import ClientDisconnect
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from vo_server import dali, errors, pages, products, vosi
+from vo_server import dali, errors, pages, vosi
+from vo_server.bundles import routes as bundles
+from vo_server.datalink import request as datalink_request
+from vo_server.datalink import routes as datalink
 from vo_server.db import MOST_WAITING, Database
 from vo_server.precedence import YoungRequests
+from vo_server.previews import routes as previews
+from vo_server.products import routes as products
 from vo_server.settings import Settings
+from vo_server.soda import faults
+from vo_server.soda import routes as soda
 from vo_server.tap import pages as tap_pages
 from vo_server.tap import routes as tap
 from vo_server.upload.reaper import reaping
 from vo_server.uws import routes as uws
 from vo_server.uws.service import Jobs
 
-ERROR_FORMS = {"/tap/sync": dali.render_error, "/tap/async": dali.render_error}
+ERROR_FORMS = {
+    "/tap/sync": dali.render_error,
+    "/tap/async": dali.render_error,
+    "/datalink/links": datalink_request.render_error,
+    "/soda": faults.render,
+}
 """How errors below a path are told; elsewhere as plain text."""
+
+ROUTES = [
+    Route("/", pages.landing),
+    Route("/tap", tap_pages.page),
+    Route("/tap/examples", tap_pages.examples),
+    Route("/tap/sync", tap.sync, methods=["GET", "POST"]),
+    Route("/soda/sync", soda.sync, methods=["GET", "POST"]),
+    Route("/soda/availability", vosi.availability),
+    Route("/soda/capabilities", soda.capabilities),
+    Route("/{service}/async", uws.jobs, methods=["GET", "POST"]),
+    Route("/{service}/async/{id}", uws.job, methods=["GET", "POST", "DELETE"]),
+    Route("/{service}/async/{id}/results/{name}", uws.result),
+    Route("/{service}/async/{id}/parameters/{name:path}", uws.parameter),
+    Route("/{service}/async/{id}/{child}", uws.child, methods=["GET", "POST"]),
+    Route("/tap/availability", vosi.availability),
+    Route("/tap/capabilities", vosi.capabilities),
+    Route("/tap/tables", vosi.tables),
+    Route("/tap/tables/{name}", vosi.table),
+    Route("/datalink/links", datalink.links, methods=["GET", "POST"]),
+    Route("/datalink/capabilities", datalink.capabilities),
+    Route("/datalink/availability", vosi.availability),
+    Route("/files/{path:path}", products.file),
+    Route("/previews/{name}", previews.preview),
+    Route("/products", products.product, methods=["GET", "POST"]),
+    Route("/bundles", bundles.bundles, methods=["GET", "POST"]),
+]
+"""The URL map."""
 
 OTHER_THREADS = 20
 """Threads for requests that do not wait for a connection of public queries."""
@@ -33,6 +73,7 @@ def create_app(settings: Settings) -> Starlette:
     """The server as an ASGI application."""
     database = Database(settings)
     jobs = Jobs.of(settings, database)
+    pictures = previews.Previews.of(settings)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -40,41 +81,33 @@ def create_app(settings: Settings) -> Starlette:
         to_thread.current_default_thread_limiter().total_tokens = (
             settings.connections + MOST_WAITING + OTHER_THREADS
         )
-        async with jobs.running(), reaping(settings):
+        async with jobs.running(), reaping(settings), pictures.running():
             yield
         await run_sync(database.close)
 
     handle = errors.handler(ERROR_FORMS)
     app = Starlette(
-        routes=[
-            Route("/", pages.landing),
-            Route("/tap", tap_pages.page),
-            Route("/tap/examples", tap_pages.examples),
-            Route("/tap/sync", tap.sync, methods=["GET", "POST"]),
-            Route("/tap/async", uws.jobs, methods=["GET", "POST"]),
-            Route("/tap/async/{id}", uws.job, methods=["GET", "POST", "DELETE"]),
-            Route("/tap/async/{id}/results/result", uws.result),
-            Route("/tap/async/{id}/parameters/{name:path}", uws.parameter),
-            Route("/tap/async/{id}/{child}", uws.child, methods=["GET", "POST"]),
-            Route("/tap/availability", vosi.availability),
-            Route("/tap/capabilities", vosi.capabilities),
-            Route("/tap/tables", vosi.tables),
-            Route("/tap/tables/{name}", vosi.table),
-            Route("/files/{path:path}", products.file),
-        ],
+        routes=ROUTES,
         middleware=[
             Middleware(YoungRequests),
             Middleware(ServerHeader),
             # Public data without cookies: pages of any site may query it.
             Middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["GET", "POST", "DELETE"]),
         ],
-        exception_handlers={errors.VOError: handle, HTTPException: handle, Exception: handle},
+        exception_handlers={
+            errors.VOError: handle,
+            HTTPException: handle,
+            ClientDisconnect: handle,
+            Exception: handle,
+        },
         lifespan=lifespan,
     )
     app.state.settings = settings
     app.state.database = database
     app.state.jobs = jobs
+    app.state.previews = pictures
     app.state.changes = vosi.Changes()
+    app.state.cutouts = CapacityLimiter(settings.cutouts)
     return app
 
 

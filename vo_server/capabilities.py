@@ -46,13 +46,17 @@ def capabilities_document(catalogue: Catalogue, settings: Settings) -> bytes:
     root = etree.Element(f"{{{CAPABILITIES}}}capabilities", nsmap=NAMESPACES)
     root.append(_table_access(catalogue, settings))
     for standard, path, version in VOSI_ENDPOINTS:
-        interface = _interface(settings.url + path, "full", version)
-        root.append(node("capability", None, {"standardID": standard}, [interface]))
+        root.append(vosi_capability(standard, settings.url + path, version))
     browser = {XSI_TYPE: "vr:WebBrowser"}
     url = node("accessURL", settings.url + EXAMPLES[1], {"use": "full"})
     examples = node("interface", None, browser, [url])
     root.append(node("capability", None, {"standardID": EXAMPLES[0]}, [examples]))
     return serialized(root)
+
+
+def vosi_capability(standard: str, url: str, version: str = "1.0") -> etree._Element:
+    """The capability of an endpoint that tells of a service (VOSI 1.1, section 3.1)."""
+    return node("capability", None, {"standardID": standard}, [_interface(url, "full", version)])
 
 
 def _table_access(catalogue: Catalogue, settings: Settings) -> etree._Element:

@@ -9,7 +9,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Final
@@ -30,6 +30,11 @@ from vo_server import adqlcheck, cluster, doctor, install
 from vo_server.app import create_app
 from vo_server.cluster import ClusterError
 from vo_server.install import InstallError
+from vo_server.previews.ahead import make_ahead
+from vo_server.previews.kinds import FORMS
+from vo_server.previews.model import Preview, previews_of
+from vo_server.previews.processes import Drawing
+from vo_server.previews.published import event_lists
 from vo_server.settings import LAST_PORT, Settings, SettingsError, listing, load_settings
 from vo_server.uws.worker import work
 
@@ -196,6 +201,26 @@ def remove(
     out.print(f"{collection}: {size} datasets removed", markup=False)
 
 
+@app.command()
+def previews(
+    collection: Annotated[str | None, typer.Argument(help="Name of a collection; without one, all.")] = None,
+    svg: Annotated[bool, typer.Option("--svg", help="Make them as SVG, too, not only as PNG.")] = False,
+    processes: Annotated[int | None, typer.Option(min=1, max=32, help="Processes that draw.")] = None,
+) -> None:
+    """Make the previews of all datasets ahead of the first request; those that there are, are kept."""
+    settings = load_settings(preview_processes=processes)
+    forms = tuple(FORMS) if svg else ("png",)
+    with cluster.running(settings):
+        install.require(settings)
+        with install.owner(settings) as connection:
+            wanted = list(previews_of(event_lists(connection, collection), forms))
+        if not wanted:
+            raise StoreError(f"there are no event lists of {collection or 'any collection'}")
+        clean = _draw(wanted, settings)
+    if not clean:
+        raise typer.Exit(DATA_PROBLEMS)
+
+
 @app.command("doctor")
 def doctor_command(
     deep: Annotated[bool, typer.Option(help="Compare checksums of all files, too.")] = False,
@@ -274,7 +299,11 @@ def _existing(path: Path) -> Path:
 def _ingest(path: Path, collection: Collection, settings: Settings, prune: bool) -> bool:
     """Ingest one release; False if a dataset was skipped."""
     install.require(settings)
-    with _progress(path) as bar, _interruptible(bar), install.owner(settings) as connection:
+    with (
+        _progress(f"reading {path.name or path}") as bar,
+        _interruptible(bar),
+        install.owner(settings) as connection,
+    ):
         summary = ingest_release(
             path,
             collection,
@@ -285,6 +314,23 @@ def _ingest(path: Path, collection: Collection, settings: Settings, prune: bool)
             progress=bar,
         )
     return _tell(summary)
+
+
+def _draw(wanted: Sequence[Preview], settings: Settings) -> bool:
+    """Make previews; False if one could not be made."""
+
+    def complain(problem: str) -> None:
+        err.print(f"skipped: {problem}", markup=False, style="red")
+
+    drawing = Drawing(settings)
+    with contextlib.closing(drawing), _progress("drawing") as bar:
+        summary = make_ahead(wanted, drawing, 2 * settings.preview_processes, bar, complain)
+    size = sum(entry.size for entry in drawing.cache.entries())
+    out.print(
+        f"{summary.made} previews made, {summary.kept} were there, {summary.failed} failed;"
+        f" {size / 1e6:.0f} of at most {settings.preview_cache} MB are in use"
+    )
+    return not summary.failed
 
 
 def _announcer(settings: Settings) -> Callable[[Connection], None]:
@@ -340,11 +386,11 @@ def _show_rows(path: Path, collection: Collection, settings: Settings) -> bool:
 class _Bar:
     """Turns (done, in all) into a progress bar, and remembers them."""
 
-    def __init__(self, progress: Progress, path: Path) -> None:
+    def __init__(self, progress: Progress, text: str) -> None:
         self.done = 0
         self.total = 0
         self._progress = progress
-        self._task = progress.add_task(f"reading {path.name or path}", total=None)
+        self._task = progress.add_task(text, total=None)
 
     def __call__(self, done: int, total: int) -> None:
         self.done, self.total = done, total
@@ -352,10 +398,10 @@ class _Bar:
 
 
 @contextlib.contextmanager
-def _progress(path: Path) -> Iterator[_Bar]:
+def _progress(text: str) -> Iterator[_Bar]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
-        yield _Bar(progress, path)
+        yield _Bar(progress, text)
 
 
 @contextlib.contextmanager

@@ -23,6 +23,9 @@ from vo_server.upload.source import NO_PARTS, Parts, Source
 
 SOFTWARE = f"vo-server/{__version__}"
 
+MAX_FIELDS = 100_000
+"""Fields that a posted form may have, such as identifiers of datasets; each costs memory."""
+
 FORM_TYPES = {"application/x-www-form-urlencoded", "multipart/form-data"}
 
 
@@ -76,7 +79,7 @@ async def read_form(request: Request, settings: Settings) -> AsyncIterator[Form]
         yield Form(Parameters(pairs), NO_PARTS)
         return
     limit = settings.request_bytes
-    async with limited(request, limit).form(max_part_size=limit) as form:
+    async with limited(request, limit).form(max_fields=MAX_FIELDS, max_part_size=limit) as form:
         yield Form(Parameters(pairs + _texts(form)), _parts(form))
 
 

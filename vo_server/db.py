@@ -7,7 +7,7 @@ import select
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
 
@@ -23,6 +23,7 @@ from schema.model import Catalogue
 from vo_server import errors
 from vo_server.adql.placeholders import PLACEHOLDER
 from vo_server.cancellation import Cancellation
+from vo_server.deliveries import Deliveries
 from vo_server.install import COLLECTIONS, reader_url
 from vo_server.rows import BackendError, Reader, RowsError, cancel
 from vo_server.settings import Settings
@@ -50,15 +51,18 @@ MOST_WAITING: Final = 50
 
 _WAIT_FOR_CONNECTION: Final = 10.0
 _WAIT_FOR_CHECK: Final = 2.0
+_MOMENT: Final = 0.01
 
-_WAIT_FOR_DATABASE: Final = 2.0
+WAIT_FOR_DATABASE: Final = 2.0
 """Seconds for which a pool tries to connect before it waits to be asked again: it is there soon after
-the database is."""
+the database is, and does not try more and more rarely."""
 
 _TOO_LONG: Final = (
     "The query took longer than the time limit of this service, {:g} s. Conditions on columns with an index"
     " (indexed = 1 in tap_schema.columns) make it faster, and so may TOP."
 )
+
+_TOO_SLOW: Final = "The answer was read too slowly while others waited; please try again later, or as a job."
 
 DRIVER_ERRORS: Final[tuple[tuple[type[psycopg.Error], type[errors.VOError]], ...]] = (
     (pg.QueryCanceled, errors.QueryTimeoutError),
@@ -142,6 +146,11 @@ def _told(fault: Fault, sqlstate: str | None) -> errors.VOError:
     return kind()
 
 
+def storable(text: str) -> bool:
+    """Whether a row can have this text: PostgreSQL has none with a NUL character, and takes none."""
+    return "\0" not in text
+
+
 def literal(value: str | float | None) -> str:
     """A value as SQL. Raises psycopg.DataError for text with a NUL character."""
     text = sql.Literal(value).as_string(None)
@@ -162,6 +171,14 @@ class Statement(NamedTuple):
     batch_bytes: int
 
 
+class Access(NamedTuple):
+    """What the streams of a database share."""
+
+    pool: Pool
+    threads: ThreadPoolExecutor
+    deliveries: Deliveries
+
+
 class Stream:
     """Rows of one running query in batches; the first batch has arrived when it is made.
 
@@ -172,23 +189,20 @@ class Stream:
     """
 
     def __init__(
-        self,
-        pool: Pool,
-        threads: ThreadPoolExecutor,
-        statement: Statement,
-        seconds: float,
-        cancellation: Cancellation,
+        self, access: Access, statement: Statement, seconds: float, cancellation: Cancellation
     ) -> None:
-        self._pool = pool
-        self._threads = threads
+        self._access = access
         self._lock = threading.Lock()
+        self._reads = threading.Lock()
+        self._given_up = False
+        self._left_at = 0.0
         self._cancelled = False
         self._limit = self._seconds = seconds
         self._waiting_since: float | None = None
         self._reading: Future[pa.RecordBatch | None] | None = None
         self._reader: Reader | None = None
         with translated():
-            self._connection: Connection | None = pool.getconn(_WAIT_FOR_CONNECTION)
+            self._connection: Connection | None = access.pool.getconn(_WAIT_FOR_CONNECTION)
         try:
             cancellation.bind(self.cancel)
             if self._cancelled:
@@ -196,6 +210,8 @@ class Stream:
             with translated():
                 self._reader = Reader(self._connection, statement.sql, statement.batch_bytes, self._must_stop)
             self._first = self._waited(self._read)
+            if not self.complete:
+                access.deliveries.enter(self)
         except BaseException:
             self.close()
             raise
@@ -209,14 +225,16 @@ class Stream:
         batch, self._first = self._first, None
         while batch is not None:
             if not self.complete:
-                self._reading = self._threads.submit(self._read)
+                self._reading = self._access.threads.submit(self._read)
             yield batch
             batch = self._waited(self._reading.result if self._reading is not None else self._read)
             self._reading = None
         self.close()
 
     def _read(self) -> pa.RecordBatch | None:
-        with translated():
+        with translated(), self._reads:
+            if self._given_up:
+                raise errors.OverloadError(_TOO_SLOW)
             return self._reader.next() if self._reader is not None else None
 
     def _waited(self, fetch: Callable[[], pa.RecordBatch | None]) -> pa.RecordBatch | None:
@@ -224,13 +242,15 @@ class Stream:
         self._waiting_since = started = time.monotonic()
         try:
             return fetch()
+        except CancelledError as error:
+            raise errors.OverloadError(_TOO_SLOW) from error
         except errors.QueryTimeoutError as error:
             if self._cancelled:
                 raise errors.QueryCancelledError from error
             raise errors.QueryTimeoutError(_TOO_LONG.format(self._limit)) from error
         finally:
-            self._waiting_since = None
-            self._seconds = max(0.0, self._seconds - (time.monotonic() - started))
+            self._waiting_since, self._left_at = None, time.monotonic()
+            self._seconds = max(0.0, self._seconds - (self._left_at - started))
 
     def _must_stop(self) -> bool:
         since = self._waiting_since
@@ -243,8 +263,18 @@ class Stream:
             if self._connection is not None:
                 cancel(self._connection)
 
+    def idle(self) -> float:
+        """As in Delivery."""
+        return 0.0 if self._waiting_since is not None else time.monotonic() - self._left_at
+
+    def give_up(self) -> None:
+        """As in Delivery; whoever still reads gets an OverloadError."""
+        self._given_up = True
+        self.close()
+
     def close(self) -> None:
         """Give the connection back; a query that is still running is cancelled first."""
+        self._access.deliveries.leave(self)
         with self._lock:
             connection, self._connection = self._connection, None
         if connection is None:
@@ -257,7 +287,7 @@ class Stream:
                 self._reader.close()
             if not self.complete:
                 connection.close()
-            self._pool.putconn(connection)
+            self._access.pool.putconn(connection)
 
     def _end(self, connection: Connection) -> None:
         """Bring the query to its end, so that the connection can be used again."""
@@ -267,7 +297,8 @@ class Stream:
         if self._reading is not None and not self._reading.cancel():
             wait([self._reading])
         if self._reader is not None:
-            self._reader.drain()
+            with self._reads:
+                self._reader.drain()
 
     def __enter__(self) -> Self:
         return self
@@ -287,6 +318,7 @@ class Database:
     def __init__(self, settings: Settings) -> None:
         self._seconds = settings.sync_timeout
         self._threads = ThreadPoolExecutor(settings.connections, "rows")
+        self._deliveries = Deliveries(settings.connections)
         limit = settings.sync_timeout
         self._pool = _pool(settings, settings.connections, limit + TRANSFER_LIMIT)
         self._small_pool = _pool(settings, _SMALL_CONNECTIONS, limit)
@@ -314,7 +346,9 @@ class Database:
         """Run a query (`$1`, `$2`... for the parameters); its first batch has been fetched on return."""
         with translated():
             statement = Statement(with_values(sql, parameters), batch_bytes)
-        return Stream(self._pool, self._threads, statement, self._seconds, cancellation or Cancellation())
+        cancellation = cancellation or Cancellation()
+        access = Access(self._pool, self._threads, self._deliveries)
+        return Stream(access, statement, self._seconds, cancellation)
 
     def fetch(
         self, sql: str, parameters: Sequence[Any] = (), wait: float = _WAIT_FOR_CONNECTION
@@ -375,11 +409,19 @@ def _pool(settings: Settings, size: int, seconds: float) -> Pool:
         min_size=1,
         max_size=size,
         max_waiting=MOST_WAITING,
-        reconnect_timeout=_WAIT_FOR_DATABASE,
+        reconnect_timeout=WAIT_FOR_DATABASE,
+        reconnect_failed=ask_again,
         open=False,
         check=_check,
         kwargs={"autocommit": True},
     )
+
+
+def ask_again(pool: ConnectionPool[Any]) -> None:
+    """Have a pool that could not connect try once more if anybody waits for it."""
+    if pool.get_stats().get("requests_waiting"):
+        with contextlib.suppress(psycopg.OperationalError):
+            pool.putconn(pool.getconn(_MOMENT))
 
 
 def _check(connection: Connection) -> None:
@@ -407,4 +449,6 @@ def _conninfo(settings: Settings, seconds: float) -> str:
     url = reader_url(settings)
     # Rows are read faster from a connection that is not encrypted; TLS is up to the operator.
     gss = psycopg.conninfo.conninfo_to_dict(url).get("gssencmode", "disable")
-    return psycopg.conninfo.make_conninfo(url, options=options, connect_timeout=10, gssencmode=gss)
+    return psycopg.conninfo.make_conninfo(
+        url, options=options, connect_timeout=10, gssencmode=gss, client_encoding="utf8"
+    )

@@ -9,6 +9,7 @@ from typing import Final
 import psycopg
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from obstore.exceptions import BaseError
 
 from schema import ddl, tap_schema
 from schema.collection import UNREGISTERED, Collection
@@ -16,7 +17,12 @@ from schema.load import catalogue, collection_schema, private_tables
 from schema.model import Catalogue
 from vo_server import cluster
 from vo_server.install import ALEMBIC, InstallError, owner, read_collections, reader_url, tables_of
+from vo_server.previews.cache import Cache
+from vo_server.previews.model import previews_of
+from vo_server.previews.published import event_lists
 from vo_server.settings import Settings
+from vo_server.upload.store import abandoned
+from vo_server.uws.results import ResultStore
 
 PRODUCTS: Final = "SELECT DISTINCT path, size, checksum FROM vo.product ORDER BY path"
 REVISION: Final = "SELECT version_num FROM vo.revision"
@@ -93,6 +99,8 @@ def examine(settings: Settings, *, deep: bool = False) -> Iterator[Finding]:
         yield from _metadata(connection, collections)
         yield from _datasets(connection, collections)
         yield from _files(connection, deep=deep)
+        yield _previews(connection, settings)
+        yield from _orphans(connection, settings)
 
 
 def _programs() -> Finding:
@@ -228,6 +236,37 @@ def _file_advice(path: Path, size: int, checksum: str | None) -> str | None:
     except OSError as error:
         return f"it cannot be read ({error.strerror}): put it back, or ingest with --prune"
     return None
+
+
+def _previews(connection: psycopg.Connection, settings: Settings) -> Finding:
+    """Previews that are kept; those of datasets that have gone or changed are removed."""
+    cache = Cache.of(settings)
+    keys = {preview.key for preview in previews_of(event_lists(connection))}
+    try:
+        removed = len(cache.remove_others(keys))
+    except OSError as error:
+        return Finding("previews", f"those of datasets that are gone cannot be removed: {error}", fatal=False)
+    kept = list(cache.entries())
+    told = f"previews: {len(kept)} are kept, in {sum(entry.size for entry in kept) / 1e6:.1f} MB"
+    if removed:
+        told += f"; {removed} of datasets that have gone or changed were removed"
+    return Finding(told)
+
+
+def _orphans(connection: psycopg.Connection, settings: Settings) -> Iterator[Finding]:
+    """What queries and jobs have left behind that are no more."""
+    tables = abandoned(connection)
+    advice = f"{len(tables)} of queries that are gone: a running server removes them soon" if tables else None
+    yield Finding("uploads", advice, fatal=False)
+    try:
+        # First the files: a job that is made meanwhile has none yet.
+        found = ResultStore(settings).jobs()
+    except (OSError, BaseError) as error:
+        yield Finding("files of jobs", f"the result store does not answer: {error}")
+        return
+    orphans = sorted(found - {job for (job,) in connection.execute("SELECT id FROM vo.job")})
+    told = ", ".join(orphans[:5])
+    yield Finding("files of jobs", f"{told}: there are no such jobs, remove them" if orphans else None)
 
 
 def _sha256(path: Path) -> str:

@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 
 log = logging.getLogger(__name__)
@@ -38,6 +38,10 @@ class DataError(VOError):
 
 class NotFoundError(VOError):
     """There is no such resource."""
+
+
+class MissingFileError(NotFoundError):
+    """The file of this dataset is missing; the operators have been told."""
 
 
 class ForbiddenError(VOError):
@@ -79,15 +83,31 @@ class ServerError(VOError):
         return f"{super().__str__()} Please report this to the operators as incident {self.reference}."
 
 
+class ChangedFileError(ServerError):
+    """A data file has changed since it was published."""
+
+
+class ResultStoreError(ServerError):
+    """The result could not be stored: the disk for results is full, or does not answer."""
+
+
+class DrawingError(ServerError):
+    """The preview could not be drawn."""
+
+
 STATUS: dict[type[VOError], int] = {
     UsageError: 400,
     DataError: 400,
     ForbiddenError: 403,
     NotFoundError: 404,
+    MissingFileError: 404,
     QueryTimeoutError: 408,
     TooLargeError: 413,
     TooManyRequestsError: 429,
     ServerError: 500,
+    ChangedFileError: 500,
+    ResultStoreError: 500,
+    DrawingError: 500,
     CatalogueChangedError: 503,
     QueryCancelledError: 503,
     OverloadError: 503,
@@ -133,6 +153,9 @@ def handler(renderers: Mapping[str, Renderer]) -> Callable[[Request, Exception],
         render = next((r for prefix, r in by_length if path.startswith(prefix)), text)
         if isinstance(error, HTTPException):
             return render(error.detail, error.status_code, error.headers or {})
+        if isinstance(error, ClientDisconnect):
+            # It left with half of its request sent; nobody will read this.
+            return Response(status_code=400)
         known = report(error)
         code = status(known)
         return render(str(known), code, HEADERS.get(code, {}))

@@ -64,6 +64,9 @@ class YoungRequests:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on (ASGI)."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
         with ExitStack() as youth:
             youth.enter_context(PRECEDENCE.young())
 

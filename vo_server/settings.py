@@ -119,6 +119,7 @@ class Settings:
         " az://), whose credentials come from the environment; the same for all workers. Empty: the"
         " directory results in data_dir.",
     )
+    result_bytes: int = _setting(20_000_000_000, "Largest result of a job in bytes.", _positive)
     fast_slots: int = _setting(4, "Small jobs that a worker runs at the same time.", _positive)
     slow_slots: int = _setting(2, "Big jobs that a worker runs at the same time.", _positive)
     fast_lane_cost: int = _setting(
@@ -147,12 +148,26 @@ class Settings:
         "Seconds of silence after which the jobs of a worker are started again; the same for all workers.",
         _seconds,
     )
+    bundle_observations: int = _setting(5000, "Most observations of one bundle.", _positive)
+    links_ids: int = _setting(10_000, "Datasets whose links one request gets.", _positive)
+    qualifier_uris: bool = _setting(
+        False,
+        "Write content_qualifier of links as URIs of vocabulary terms, and not as the bare names that gammapy"
+        " looks for.",
+        _flag,
+    )
+    cutouts: int = _setting(2, "Synchronous cutouts that are made at the same time; others wait.", _positive)
+    cutouts_per_job: int = _setting(1000, "Most cutouts that one job may ask for.", _positive)
     votable_version: str = _setting("1.4", "VOTable version of results.")
     name_resolver: str = _setting(
         "",
         "Sesame service that finds the objects of ivo_simbadpoint, such as"
         " https://cds.unistra.fr/cgi-bin/nph-sesame. Empty: none, so that no query reaches out.",
         lambda t: _url(t) if t else "",
+    )
+    preview_processes: int = _setting(2, "Processes that draw previews; started when needed.", _positive)
+    preview_cache: int = _setting(
+        2000, "Most MB of previews that are kept, in the directory previews of data_dir.", _positive
     )
     ingest_processes: int = _setting(
         lambda: os.cpu_count() or 1, "Processes that read files during ingest.", _positive

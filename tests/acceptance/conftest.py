@@ -9,22 +9,24 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 import pytest
+import requests
 
 HESS_COLLECTION = Path(__file__).parents[2] / "resources/collections/hess-dl3-dr1.toml"
 
 
 @dataclass(frozen=True)
 class Installation:
-    """A data directory with a private cluster, and the port to serve on."""
+    """A data directory with a private cluster, the port to serve on, and settings besides."""
 
     directory: Path
     port: int
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
@@ -37,6 +39,7 @@ class Installation:
             "VO_SERVER_DATA_DIR": str(self.directory),
             "VO_SERVER_PORT": str(self.port),
             "VO_SERVER_FSYNC": "false",
+            **{f"VO_SERVER_{name}": value for name, value in self.settings.items()},
         }
 
     def run(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
@@ -54,6 +57,12 @@ class Installation:
     @contextlib.contextmanager
     def serving(self) -> Iterator[str]:
         """The URL of the server while it runs."""
+        with self.process():
+            yield self.url
+
+    @contextlib.contextmanager
+    def process(self) -> Iterator[subprocess.Popen[bytes]]:
+        """The process of a server that answers; stopped at the end if it still runs."""
         log = (self.directory / "serve.log").open("w+")
         process = subprocess.Popen(
             [sys.executable, "-m", "vo_server", "serve"],
@@ -63,7 +72,7 @@ class Installation:
         )
         try:
             _wait_until_available(self.url, process, Path(log.name))
-            yield self.url
+            yield process
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(timeout=30)
@@ -75,7 +84,7 @@ def installation() -> Iterator[Installation]:
     directory = Path(tempfile.mkdtemp(prefix="vo-server-acceptance-"))
     directory.chmod(0o755)
     try:
-        yield Installation(directory, _free_port())
+        yield Installation(directory, free_port())
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
@@ -90,7 +99,7 @@ def archive(installation: Installation, shared_data: Path) -> Iterator[str]:
         yield url
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -106,3 +115,10 @@ def _wait_until_available(url: str, process: subprocess.Popen[bytes], log: Path)
                 return
         time.sleep(0.2)
     pytest.fail(f"the server did not come up: {log.read_text()}")
+
+
+@pytest.fixture
+def session() -> Iterator[requests.Session]:
+    """The connections of a pyvo client, closed at the end."""
+    with requests.Session() as made:
+        yield made

@@ -299,8 +299,8 @@ def test_columns_of_the_index_appear_and_widen(archive: Archive, release: Path) 
     archive.ingest(release)
     assert archive.rows("SELECT obs_id, quality, moon, note FROM my_release.obs_index ORDER BY 1") == [
         ("1", 2, 0.5, "fog"),
-        ("2", None, None, None),
-        ("3", None, None, None),
+        ("2", -1, None, None),
+        ("3", -1, None, None),
     ]
     index.unlink()
     write_table(index, [{"obs_id": n, "moon": 0.1, "note": n, "night": 20040326} for n in (1, 2, 3)])

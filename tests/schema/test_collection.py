@@ -55,6 +55,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         contact = "a@b"
         reference = "2018A"
         reference_url = "https://r"
+        progenitor = "https://example.org/dl0/{id}"
         version = "2"
         release_date = 2018-09-01
         data_rights = "proprietary"

@@ -69,7 +69,7 @@ def test_from_init_to_doctor(tmp_path: Path) -> None:
     assert err.startswith(f"skipped: {tmp_path / 'r' / '3.fits'}: ")
     code, out, err = run("doctor")
     assert (code, err) == (0, "")
-    assert out.splitlines()[-1] == "ok    files: 1 of 1 as ingested"
+    assert "ok    files: 1 of 1 as ingested" in out.splitlines()
     assert "note  collection r: its authority x-unregistered is nobody's" in out
     (tmp_path / "r" / "1.fits").unlink()
     code, out, _ = run("doctor")

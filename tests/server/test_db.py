@@ -1,5 +1,7 @@
 """Queries as the public role: batches, cancelling, time limits, and what happens to the backend."""
 
+import os
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -17,6 +19,7 @@ from vo_server.db import Database, Stream
 from vo_server.install import owner_url
 from vo_server.results.arrow import ARROW
 from vo_server.results.result import Result
+from vo_server.rows import sources
 from vo_server.settings import Settings
 
 SLOW = "SELECT i, pg_sleep(0.02)::text, repeat('x', 9000) FROM generate_series(1, 1000) AS i"
@@ -315,3 +318,71 @@ def test_the_catalogue_follows_the_database(public: Database, watcher: psycopg.C
     assert public.check() == ["TAP_SCHEMA does not list ivoa.obscore."]
     watcher.execute("REVOKE SELECT ON ivoa.obscore FROM vo_reader")
     assert public.check() == ["The database does not answer."]
+
+
+def backend(database: Database) -> int:
+    (found,) = rows_of(database.stream("SELECT pg_backend_pid()"))
+    return int(found)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT 1 / 0",
+        "SELECT nothing",
+        "SELECT 1.5",
+        "SELECT true FROM generate_series(1, 100000)",
+        "SELECT 1 / (1000 - i), repeat('x', 900) FROM generate_series(1, 2000) AS i",
+    ],
+)
+def test_a_failure_costs_no_connection(public: Database, sql: str) -> None:
+    before = backend(public)
+    with pytest.raises(errors.VOError), public.stream(sql, batch_bytes=5000) as stream:
+        list(stream)
+    assert backend(public) == before
+
+
+def test_a_backend_that_does_not_listen(
+    public: Database, watcher: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half of a query was sent: the next query must not become its other half."""
+    monkeypatch.setattr(sources, "_WAIT_FOR_SENDING", 0.5)
+    stopped = backend(public)
+    os.kill(stopped, signal.SIGSTOP)
+    try:
+        with pytest.raises(errors.OverloadError):
+            public.stream("SELECT length($1)", ["x" * 5_000_000])
+    finally:
+        os.kill(stopped, signal.SIGCONT)
+    after: list[bool] = []
+    asking = threading.Thread(target=lambda: after.append(answers(public)))
+    asking.start()
+    asking.join(3)
+    watcher.execute("SELECT pg_terminate_backend(%s)", [stopped])
+    asking.join(10)
+    assert after == [True]
+
+
+def test_text_is_utf8_whatever_the_environment_says(
+    module_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
+    database = Database(replace(module_settings, connections=1))
+    database.open()
+    try:
+        assert rows_of(database.stream("SELECT chr(233) || $1", ["é€"])) == ["éé€"]
+        assert database.fetch("SELECT chr(8364)") == [("€",)]
+    finally:
+        database.close()
+
+
+def test_sqlstates_are_known() -> None:
+    """Those that psycopg knows; others by their first two characters."""
+    found = [getattr(error, "sqlstate", None) for error in vars(psycopg.errors).values()]
+    states = [state for state in found if isinstance(state, str)]
+    assert len(states) > 200
+    for state in states:
+        assert db._class_of(state) is psycopg.errors.lookup(state)
+    assert db._class_of("22VO1") is psycopg.errors.DataException
+    assert db._class_of("57V99") is psycopg.errors.OperatorIntervention
+    assert db._class_of("") is db._class_of("ZZ123") is psycopg.Error

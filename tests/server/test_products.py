@@ -1,18 +1,28 @@
 """Files behind datasets over HTTP: bytes, ranges, validators, and nothing that was not ingested."""
 
-from collections.abc import Iterator
+import contextlib
+import email
+import email.policy
+import os
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import psycopg
 import pytest
+from starlette.applications import Starlette
+from starlette.routing import Route
 
 from tests.dl3files import Habits, write_dl3
 from tests.ingesting import Archive
 from tests.server.serving import free_socket, served, url_of
 from vo_server.app import create_app
 from vo_server.install import owner_url
+from vo_server.products.content import Content, Extent
+from vo_server.products.delivery import Delivery
+from vo_server.products.file import Record, look
 from vo_server.settings import Settings
 
 
@@ -120,6 +130,131 @@ def test_spellings_of_one_path(files: tuple[httpx.Client, dict[str, str]]) -> No
     client, urls = files
     url = urls["a/b ?#"].replace("%2F", "%2f").replace("2.fits", "%32.fits")
     assert client.head(url).status_code == 200
+
+
+def test_several_ranges_come_as_parts(files: tuple[httpx.Client, dict[str, str]], release: Path) -> None:
+    client, urls = files
+    content = (release / "2.fits").read_bytes()
+    answer = client.get(urls["a/b ?#"], headers={"Range": "bytes=100-109, 0-4, -3"})
+    assert answer.status_code == 206
+    assert answer.headers["content-length"] == str(len(answer.content))
+    head = f"Content-Type: {answer.headers['content-type']}\r\n\r\n".encode()
+    message = email.message_from_bytes(head + answer.content, policy=email.policy.HTTP)
+    size = len(content)
+    assert [(p["content-range"], p.get_payload(decode=True)) for p in message.iter_parts()] == [
+        (f"bytes 0-4/{size}", content[:5]),
+        (f"bytes 100-109/{size}", content[100:110]),
+        (f"bytes {size - 3}-{size - 1}/{size}", content[-3:]),
+    ]
+
+
+def test_what_a_client_has_is_not_sent_again(
+    files: tuple[httpx.Client, dict[str, str]], release: Path
+) -> None:
+    client, urls = files
+    head = client.head(urls["1"]).headers
+    for name, value in (
+        ("If-None-Match", head["etag"]),
+        ("If-None-Match", f'"x", W/{head["etag"]}'),
+        ("If-Modified-Since", head["last-modified"]),
+    ):
+        answer = client.get(urls["1"], headers={name: value})
+        assert (answer.status_code, answer.content) == (304, b"")
+        assert answer.headers["etag"] == head["etag"]
+    assert client.get(urls["1"], headers={"If-None-Match": '"x"'}).status_code == 200
+    assert client.get(urls["1"], headers={"If-Match": '"x"'}).status_code == 412
+    assert client.get(urls["1"], headers={"If-Match": head["etag"]}).status_code == 200
+
+
+def test_names_on_the_disk_of_the_client(files: tuple[httpx.Client, dict[str, str]]) -> None:
+    client, urls = files
+    assert client.head(urls["a/b ?#"]).headers["content-disposition"] == 'attachment; filename="2.fits"'
+    assert client.head(urls["1"]).headers["content-disposition"] == (
+        "attachment; filename=\"run 1#_.fits.gz\"; filename*=UTF-8''run%201%23%C3%A9.fits.gz"
+    )
+
+
+def test_a_changed_file_has_another_etag(files: tuple[httpx.Client, dict[str, str]], release: Path) -> None:
+    client, urls = files
+    path, before = release / "2.fits", client.head(urls["a/b ?#"]).headers["etag"]
+    content, stat = path.read_bytes(), path.stat()
+    path.write_bytes(content[::-1])
+    answer = client.get(urls["a/b ?#"], headers={"Range": "bytes=0-9", "If-Range": before})
+    assert (answer.status_code, answer.content) == (200, content[::-1])
+    assert answer.headers["etag"] != before
+    path.write_bytes(content)
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert client.head(urls["a/b ?#"]).headers["etag"] == before
+
+
+@pytest.mark.parametrize("what", ["file", "directory above", "pipe", "directory"])
+def test_links_and_other_things_are_not_delivered(
+    files: tuple[httpx.Client, dict[str, str]], release: Path, tmp_path: Path, what: str
+) -> None:
+    client, urls = files
+    path, secret = release / "2.fits", tmp_path / "2.fits"
+    moved = release if what == "directory above" else path
+    kept = moved.with_name("kept")
+    secret.write_bytes(path.read_bytes())
+    moved.rename(kept)
+    if what == "pipe":
+        os.mkfifo(path)
+    elif what == "directory":
+        path.mkdir()
+    else:
+        moved.symlink_to(tmp_path if what == "directory above" else secret)
+    try:
+        answer = client.get(urls["a/b ?#"])
+        assert (answer.status_code, "missing" in answer.text) == (404, True)
+    finally:
+        path.rmdir() if what == "directory" else moved.unlink()
+        kept.rename(moved)
+    assert client.head(urls["a/b ?#"]).status_code == 200
+
+
+def test_a_client_that_goes_away_leaves_nothing_open(module_settings: Settings, tmp_path: Path) -> None:
+    big = tmp_path / "big.fits"
+    big.write_bytes(bytes(64 << 20))
+    found = look(Record(str(big), big.stat().st_size, "x", None))
+    app = Starlette(
+        routes=[Route("/", lambda _: Delivery(Content((Extent(found, 0, found.size),), "a/b", "big.fits")))]
+    )
+    with served(app) as url, httpx.stream("GET", url) as answer:
+        next(answer.iter_raw())
+        assert opened(big) == 1
+        answer.close()
+        wait_until(lambda: opened(big) == 0)
+
+
+def test_a_file_that_shrinks_breaks_the_answer_off(tmp_path: Path) -> None:
+    big = tmp_path / "big.fits"
+    big.write_bytes(bytes(64 << 20))
+    found = look(Record(str(big), big.stat().st_size, "x", None))
+    app = Starlette(
+        routes=[Route("/", lambda _: Delivery(Content((Extent(found, 0, found.size),), "a/b", "big.fits")))]
+    )
+    with served(app) as url, httpx.stream("GET", url) as answer:
+        chunks = answer.iter_raw()
+        next(chunks)
+        os.truncate(big, 1 << 20)
+        with pytest.raises(httpx.RemoteProtocolError):
+            list(chunks)
+
+
+def opened(path: Path) -> int:
+    """How often this process has the file open."""
+    links = []
+    for entry in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):
+            links.append(entry.readlink())
+    return links.count(path)
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def test_a_file_that_vanished(files: tuple[httpx.Client, dict[str, str]], release: Path) -> None:

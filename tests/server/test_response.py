@@ -1,10 +1,11 @@
 """A result being streamed: ended exactly once, at its end, at a failure, or when the client goes away."""
 
+import asyncio
 import contextlib
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import httpx
@@ -14,6 +15,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Message
 
 from tests.server.rowlists import batch, columns
 from tests.server.serving import served
@@ -201,3 +203,109 @@ def asking(url: str) -> Iterator[socket.socket]:
 def sent_after(source: Source, seconds: float) -> int:
     time.sleep(seconds)
     return source.sent
+
+
+Asked = tuple[list[Message], list[int]]
+
+
+def asked(
+    source: Source, form: str = "csv", method: str = "GET", coding: str = "", gone_after: int | None = None
+) -> Asked:
+    """The messages of an answer, and how often its result had been closed before each.
+
+    The client goes away after so many messages, if it does.
+    """
+    sent: list[Message] = []
+    closed: list[int] = []
+    gone = asyncio.Event()
+
+    async def receive() -> Message:
+        await gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+        closed.append(source.closed)
+        if len(sent) == gone_after:
+            gone.set()
+            await asyncio.sleep(0.05)
+
+    async def main() -> None:
+        found, content_type = find_format(form)
+        answer = ResultResponse(Result(columns("INTEGER"), source, 10**9), found, content_type)
+        headers = [(b"accept-encoding", coding.encode())]
+        await answer({"type": "http", "method": method, "headers": headers}, receive, send)
+
+    asyncio.run(main())
+    return sent, closed
+
+
+def body_of(messages: Sequence[Message]) -> bytes:
+    return b"".join(bytes(message.get("body", b"")) for message in messages)
+
+
+@pytest.mark.parametrize("form", ["csv", "votable", "json", "fits", "parquet", "text", "html"])
+@pytest.mark.parametrize("batches", [0, 1, 3])
+def test_a_small_answer_goes_out_in_one_piece(form: str, batches: int) -> None:
+    """Its connection has been given back by then."""
+    source = Source(batches, complete=True)
+    sent, closed = asked(source, form)
+    assert [m["type"] for m in sent] == ["http.response.start"] + ["http.response.body"] * 2
+    assert (sent[1]["more_body"], sent[2].get("more_body", False), sent[2]["body"]) == (True, False, b"")
+    assert closed == [1, 1, 1]
+    assert source.closed == 1
+    assert not source.cancelled.is_set()
+    assert body_of(sent) == body_of(asked(Source(batches), form)[0])
+
+
+@pytest.mark.parametrize("coding", ["gzip", "zstd"])
+def test_a_small_answer_that_is_coded(coding: str) -> None:
+    source = Source(1, complete=True)
+    sent, closed = asked(source, coding=coding)
+    assert len(sent) == 3
+    assert closed == [1, 1, 1]
+    assert body_of(sent) == body_of(asked(Source(1), coding=coding)[0])
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_a_large_answer_comes_in_pieces(complete: bool) -> None:
+    """Also one whose rows have all arrived: it need not lie in memory as text, too."""
+    source = Source(200, complete=complete)
+    sent, closed = asked(source)
+    assert len(body_of(sent).split()) == 1 + 200 * 2000
+    assert len(sent) > 5
+    assert max(len(m.get("body", b"")) for m in sent) <= 1 << 18
+    assert closed == [0] * len(sent)
+    assert source.closed == 1
+
+
+@pytest.mark.parametrize("batches", [0, 1, 100])
+def test_a_failure_at_the_beginning_closes_the_result(batches: int) -> None:
+    source = Source(batches, failure=QueryTimeoutError(), complete=True)
+    if batches < 100:
+        with pytest.raises(QueryTimeoutError):
+            asked(source)
+    else:
+        sent, _ = asked(source)
+        assert sent[-1]["more_body"]  # broken off
+    assert source.closed == 1
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_head(complete: bool) -> None:
+    source = Source(2, complete=complete)
+    sent, _ = asked(source, method="HEAD")
+    assert [m["type"] for m in sent] == ["http.response.start", "http.response.body"]
+    assert body_of(sent) == b""
+    assert (source.sent, source.closed) == (0, 1)
+
+
+@pytest.mark.parametrize("complete", [True, False])
+@pytest.mark.parametrize("gone_after", [1, 2, 4])
+def test_a_client_that_goes_away_in_between(complete: bool, gone_after: int) -> None:
+    source = Source(500, complete=complete)
+    sent, _ = asked(source, gone_after=gone_after)
+    assert len(sent) < gone_after + 20
+    assert source.sent < 500
+    assert source.cancelled.is_set()
+    assert source.closed == 1

@@ -192,7 +192,7 @@ def test_an_attempt_that_was_overtaken_changes_nothing(
         database.execute("UPDATE vo.job SET attempt = 7")
         assert no_query_runs(settings)
         time.sleep(0.2)
-        assert row(database, url, "phase, result_key") == ("EXECUTING", None)
+        assert row(database, url, "phase, results") == ("EXECUTING", "[]")
     assert not (settings.data_dir / "results" / url.rsplit("/", 1)[1]).exists()
 
 

@@ -1,14 +1,15 @@
 """The rows of one answer on their way to a writer, with what the document says about them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import pyarrow as pa
 
-from vo_server.errors import DataError, ServerError
+from vo_server.errors import DataError, ServerError, VOError
 from vo_server.precedence import PRECEDENCE
 from vo_server.results import arrow
+from vo_server.results.descriptor import ServiceDescriptor
 from vo_server.results.field import ResultField
 
 
@@ -57,8 +58,11 @@ class Result:
     """A table being answered, at most `maxrec` rows of it.
 
     `stream` should offer one row more than `maxrec` if there are more: only then is `overflow` set,
-    while the batches are read. `infos` describe the answer, `data_infos` the data in it (IVOA Data
-    Origin, sections 3.1 and 3.2). `votable_version` is the `version` attribute of a VOTable.
+    while the batches are read. `failure` is set by a writer that tells it at the end of its document.
+    `infos` describe the answer, `data_infos` the data in it (IVOA Data Origin, sections 3.1 and 3.2).
+    `votable_version` is the `version` attribute of a VOTable, `services` stand behind its rows and are asked
+    for when those are out, and `field_ids` are the XML IDs of the columns (by number) that they refer to.
+    `shortened` tells why rows are missing that `maxrec` would allow.
     """
 
     columns: Sequence[ResultField]
@@ -67,7 +71,11 @@ class Result:
     infos: tuple[Info, ...] = ()
     data_infos: tuple[Info, ...] = ()
     votable_version: str = "1.4"
+    services: Iterable[ServiceDescriptor] = ()
+    field_ids: Mapping[int, str] = field(default_factory=dict)
+    shortened: str = ""
     overflow: bool = field(default=False, init=False)
+    failure: VOError | None = field(default=None, init=False)
 
     @property
     def complete(self) -> bool:

@@ -6,6 +6,7 @@ Sources: VOTable 1.4 (frame: section 3, COOSYS and TIMESYS: 3.3 and 3.4), DALI 1
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Final
 
 import pyarrow as pa
@@ -22,6 +23,9 @@ from vo_server.xmlwriter import element, escape, start
 Octets = bytes | memoryview
 
 NAMESPACE = "http://www.ivoa.net/xml/VOTable/v1.3"  # of VOTable 1.3 up to 1.5
+
+_SERVICES: Final = 100
+"""Descriptors that are written at a time."""
 
 DAYS = {"time.start", "time.end", "time.epoch"}
 CALENDAR = {"time.release", "time.creation", "time.processing"}
@@ -110,7 +114,7 @@ def write_tabledata(result: Result) -> Iterator[bytes]:
 def metadata_document(result: Result) -> bytes:
     """A VOTable with the columns and what is said about them, without rows."""
     lines = _head(result, [c.type for c in result.columns], NO_DATA)
-    return "\n".join([*lines, "</TABLE>", "</RESOURCE>", "</VOTABLE>", ""]).encode()
+    return "\n".join([*lines, "</TABLE>", "</RESOURCE>", *_services(result), "</VOTABLE>", ""]).encode()
 
 
 def error_document(message: str, version: str = "1.4") -> bytes:
@@ -124,26 +128,25 @@ class _Ending:
 
     def __init__(self, result: Result) -> None:
         self._result = result
-        self._failure: VOError | None = None
 
     def guarded(self, chunks: Iterator[Octets]) -> Iterator[Octets]:
         """The chunks up to a failure, which is kept for the foot."""
         try:
             yield from chunks
         except VOError as error:
-            self._failure = report(error)
+            self._result.failure = report(error)
         except (TypeError, ValueError) as error:
             failure = ServerError("A value does not fit the type of its column.")
             failure.__cause__ = error
-            self._failure = report(failure)
+            self._result.failure = report(failure)
 
     def status(self) -> str:
         """The trailing QUERY_STATUS, empty if all rows are there."""
-        if self._failure is not None:
-            return _status("ERROR", str(self._failure))
+        if self._result.failure is not None:
+            return _status("ERROR", str(self._result.failure))
         if self._result.overflow:
             return _status("OVERFLOW", f"The result was cut after {self._result.maxrec} rows (MAXREC).")
-        return ""
+        return _status("OVERFLOW", self._result.shortened) if self._result.shortened else ""
 
 
 def _document(
@@ -154,7 +157,9 @@ def _document(
     coded = binary.base64_lines(octets) if serialisation.is_binary else map(bytes, octets)
     yield "\n".join([*_head(result, types, serialisation), f"<DATA>{serialisation.opening}\n"]).encode()
     yield from coded
-    yield (f"{serialisation.closing}</DATA></TABLE>\n{ending.status()}</RESOURCE>\n</VOTABLE>\n".encode())
+    yield f"{serialisation.closing}</DATA></TABLE>\n{ending.status()}</RESOURCE>\n".encode()
+    yield from (text.encode() for text in _services(result))
+    yield b"</VOTABLE>\n"
 
 
 def _head(result: Result, types: Sequence[Type], serialisation: Serialisation) -> list[str]:
@@ -164,8 +169,18 @@ def _head(result: Result, types: Sequence[Type], serialisation: Serialisation) -
         _root(result.votable_version) + _infos(result.infos) + "".join(used),
         '<RESOURCE type="results">' + _status("OK") + _infos(result.data_infos),
         "<TABLE>",
-        *(_field(c, t, serialisation.scalar_nulls) for c, t in zip(result.columns, types, strict=True)),
+        *(
+            _field(c, t, serialisation.scalar_nulls, result.field_ids.get(number))
+            for number, (c, t) in enumerate(zip(result.columns, types, strict=True))
+        ),
     ]
+
+
+def _services(result: Result) -> Iterator[str]:
+    """The descriptors, behind the results: programs that take the first RESOURCE of a document find those."""
+    services = iter(result.services)
+    while some := "".join(service.xml() for service in islice(services, _SERVICES)):
+        yield some
 
 
 def _root(version: str) -> str:
@@ -180,10 +195,13 @@ def _status(value: str, message: str = "") -> str:
     return element("INFO", message, name="QUERY_STATUS", value=value)
 
 
-def _field(column: ResultField, kind: Type, scalar_nulls: Mapping[str, float]) -> str:
+def _field(
+    column: ResultField, kind: Type, scalar_nulls: Mapping[str, float], xml_id: str | None = None
+) -> str:
     frame = next((f.id for f in FRAMES if f.applies(column)), None)
     opening = start(
         "FIELD",
+        ID=xml_id,
         name=column.name,
         datatype=kind.datatype,
         arraysize=kind.arraysize,

@@ -80,3 +80,10 @@ def error(body: bytes) -> BackendError:
     """What ErrorResponse says."""
     fields = {field[:1]: field[1:].decode(errors="replace") for field in body.split(b"\0") if field}
     return BackendError(fields.get(b"C", ""), fields.get(b"M", ""), fields.get(b"W", ""))
+
+
+def failed(sqlstate: str, message: str, context: str) -> bytes:
+    """An ErrorResponse message that says so: `error` reads it back."""
+    fields = {"C": sqlstate, "M": message, "W": context}
+    body = b"".join(f"{key}{value}".encode() + b"\0" for key, value in fields.items()) + b"\0"
+    return HEAD.pack(ERROR, 4 + len(body)) + body

@@ -30,8 +30,8 @@ class Reader:
 
     def __init__(self, connection: Connection, sql: str, batch_bytes: int, stop: Stop) -> None:
         self._source = source(connection, sql, stop)
-        self._octets = memoryview(bytearray(min(batch_bytes, _SMALL)))
-        self._wanted = batch_bytes
+        self._octets = memoryview(bytearray(min(max(batch_bytes, protocol.HEAD.size), _SMALL)))
+        self._wanted = max(batch_bytes, protocol.HEAD.size)
         self._start = self._end = 0
         self._columns = Description([], [])
         self._decoder: Decoder | None = None

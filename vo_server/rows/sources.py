@@ -22,6 +22,7 @@ _PATIENCE: Final = 0.5
 """Seconds after which it is asked, again and again, whether the query shall be stopped: a cancel may come to
 PostgreSQL before the query does."""
 
+_WAIT_FOR_SENDING: Final = 5.0
 _WAIT_FOR_CANCEL: Final = 5.0
 
 _ENOUGH: Final = 1 << 16
@@ -91,13 +92,17 @@ class Direct:
 
     def __init__(self, connection: Connection, sql: str, stop: Stop) -> None:
         self._brake = _Brake(connection, stop)
+        messages = protocol.query(sql)
         self._socket = socket.socket(fileno=os.dup(connection.pgconn.socket))
         try:
             # With a limit of time the socket stays non-blocking, as libpq left it.
+            self._socket.settimeout(_WAIT_FOR_SENDING)
+            self._socket.sendall(messages)
             self._socket.settimeout(_PATIENCE)
-            self._socket.sendall(protocol.query(sql))
         except OSError as error:
             self.close()
+            # Half of the query may have been sent.
+            connection.close()
             raise psycopg.OperationalError("the connection is lost") from error
 
     def receive(self, room: memoryview) -> int:
@@ -148,9 +153,23 @@ class Copied:
         self._messages.close()
 
     def _copied(self, sql: str) -> Generator[bytes, None, None]:
+        try:
+            yield from self._rows(sql)
+        except psycopg.Error as error:
+            while self._pgconn.status == pq.ConnStatus.OK and self._pgconn.get_result():
+                pass
+            if self._pgconn.transaction_status != pq.TransactionStatus.IDLE:
+                raise
+            told = error.diag
+            yield protocol.failed(error.sqlstate or "", told.message_primary or "", told.context or "")
+        yield protocol.READY + b"I"
+
+    def _rows(self, sql: str) -> Generator[bytes, None, None]:
         pgconn, skipped = self._pgconn, _COPY_SIGNATURE
         yield protocol.described(_described(pgconn, sql.encode()))
         pgconn.send_query(f"COPY ({sql}) TO STDOUT (FORMAT BINARY)".encode())
+        while pgconn.flush():
+            self._wait(select.POLLIN | select.POLLOUT)
         self._result(pq.ExecStatus.COPY_OUT)
         while True:
             size, data = pgconn.get_copy_data(1)
@@ -165,7 +184,6 @@ class Copied:
                 yield protocol.HEAD.pack(protocol.DATA_ROW, 4 + len(row)) + row
         self._result(pq.ExecStatus.COMMAND_OK)
         pgconn.get_result()
-        yield protocol.READY + b"I"
 
     def _result(self, wanted: pq.ExecStatus) -> None:
         while self._pgconn.is_busy():
@@ -174,10 +192,10 @@ class Copied:
         if result is None or result.status != wanted:
             raise errors.error_from_result(result) if result else psycopg.OperationalError("no result")
 
-    def _wait(self) -> None:
+    def _wait(self, events: int = select.POLLIN) -> None:
         """Until there is something to read."""
         poll = select.poll()
-        poll.register(self._pgconn.socket, select.POLLIN)
+        poll.register(self._pgconn.socket, events)
         self._brake.check()
         while not poll.poll(1000 * _PATIENCE):
             self._brake.check()

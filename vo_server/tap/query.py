@@ -8,6 +8,7 @@ from vo_server import dali
 from vo_server.adql import ADQLError, Translation, translate
 from vo_server.adql.cache import TranslationCache
 from vo_server.cancellation import Cancellation
+from vo_server.datalink.services import linked
 from vo_server.db import Database
 from vo_server.errors import CatalogueChangedError, UsageError
 from vo_server.resolver import resolver
@@ -41,6 +42,7 @@ def run(
             database.forget_catalogue()
             translation, stream = _started(request, database, settings, cancellation, uploads)
         on_failure.callback(stream.close)
+        links = linked(translation.columns, settings)
         result = Result(
             columns=uploads.declared(translation.columns),
             stream=uploads.dropped_after(stream),
@@ -48,6 +50,8 @@ def run(
             infos=dali.origin(settings, STANDARD, request_url, request.query),
             data_infos=(Info("standardID", STANDARD), *_rights(translation, database.collections())),
             votable_version=settings.votable_version,
+            services=links.services,
+            field_ids=links.field_ids,
         )
         on_failure.pop_all()
     return result

@@ -21,6 +21,10 @@ async def sync(request: Request) -> Response:
     cancellation = Cancellation()
     async with dali.read_form(request, settings) as form:
         tap_request = TapRequest.from_parameters(form.parameters, settings, form.parts)
+
+        def answer() -> Response:
+            result = query.run(tap_request, database, settings, url, cancellation)
+            return ResultResponse(result, tap_request.format, tap_request.content_type).begin(request.scope)
+
         async with cancelled_by_disconnect(request.receive, cancellation.cancel):
-            result = await run_sync(query.run, tap_request, database, settings, url, cancellation)
-    return ResultResponse(result, tap_request.format, tap_request.content_type)
+            return await run_sync(answer)

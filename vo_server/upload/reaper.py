@@ -18,6 +18,9 @@ log = logging.getLogger(__name__)
 INTERVAL: Final = 600.0
 """Seconds between two rounds."""
 
+_AGAIN: Final = 3.0
+"""Seconds after which the tables are tried again that could not be dropped."""
+
 
 @contextlib.asynccontextmanager
 async def reaping(settings: Settings) -> AsyncIterator[None]:
@@ -40,4 +43,6 @@ async def _reap(settings: Settings) -> None:
         else:
             if count:
                 log.info("%d uploads that were left behind have been removed", count)
-        await asyncio.sleep(INTERVAL)
+        for _ in range(int(INTERVAL / _AGAIN)):
+            await asyncio.sleep(_AGAIN)
+            await run_sync(store.drop_left, settings)

@@ -31,8 +31,14 @@ GRACE: Final = 600
 ANALYSED: Final = 50
 """Most columns about whose values the planner is told: of more, those that come first."""
 
+LEFT: Final[set[str]] = set()
+"""Tables of this process that are still to be dropped."""
+
 _BATCH: Final = 5000
 _LISTED: Final = "SELECT relname FROM pg_class WHERE relnamespace = to_regnamespace(%s) AND relkind = 'r'"
+_LOCKED: Final = """
+SELECT relname FROM pg_class JOIN pg_locks ON relation = pg_class.oid
+WHERE relnamespace = to_regnamespace(%s) AND pid <> pg_backend_pid()"""
 _NAME: Final = re.compile(r"u(\d+)_[0-9a-f]{16}")
 _AT: Final = re.compile(r"COPY \w+, line (\d+)(?:, column (\w+))?")
 
@@ -52,14 +58,23 @@ def save(table: UploadedTable, storages: Sequence[Storage], settings: Settings) 
 
 
 def drop(names: Sequence[str], settings: Settings) -> None:
-    """Remove tables; what cannot be removed now is left to `reap`."""
+    """Remove tables; those that cannot be removed now are LEFT, for `drop_left` or, after a crash, `reap`."""
     try:
         with _owner(settings) as connection:
             connection.execute("SET lock_timeout = '5s'")
             for name in names:
                 connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(_full(name)))
     except (psycopg.Error, OverloadError) as error:
+        LEFT.update(names)
         log.warning("uploaded tables stay until they are reaped: %s", error)
+
+
+def drop_left(settings: Settings) -> None:
+    """Try again what `drop` could not do, as when the database was away."""
+    names = list(LEFT)
+    LEFT.difference_update(names)
+    if names:
+        drop(names, settings)
 
 
 def reap(settings: Settings, age: float = GRACE) -> int:
@@ -67,14 +82,22 @@ def reap(settings: Settings, age: float = GRACE) -> int:
     count = 0
     with _owner(settings) as connection:
         connection.execute("SET lock_timeout = '50ms'")
-        for (name,) in connection.execute(_LISTED, [UPLOADS]).fetchall():
-            made = _NAME.fullmatch(name)
-            if made is None or time.time() - int(made.group(1)) < age:
-                continue
+        for name in _older(connection, age):
             with contextlib.suppress(psycopg.errors.LockNotAvailable):
                 connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(_full(name)))
                 count += 1
     return count
+
+
+def abandoned(connection: psycopg.Connection) -> list[str]:
+    """Tables that `reap` would remove, but for those in use."""
+    in_use = {name for (name,) in connection.execute(_LOCKED, [UPLOADS])}
+    return [name for name in _older(connection, GRACE) if name not in in_use]
+
+
+def _older(connection: psycopg.Connection, age: float) -> list[str]:
+    found = [_NAME.fullmatch(name) for (name,) in connection.execute(_LISTED, [UPLOADS])]
+    return [made.group() for made in found if made and time.time() - int(made.group(1)) >= age]
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from lxml import etree
 
-from vo_server.uws.job import Job, Phase
+from vo_server.uws.job import Job
 from vo_server.xmlwriter import node, serialized
 
 UWS: Final = "http://www.ivoa.net/xml/UWS/v1.0"
@@ -17,9 +17,6 @@ XSI: Final = "http://www.w3.org/2001/XMLSchema-instance"
 _NAMESPACES: Final = {"uws": UWS, "xlink": XLINK, "xsi": XSI}
 _HREF: Final = f"{{{XLINK}}}href"
 _NIL: Final = {f"{{{XSI}}}nil": "true"}
-
-RESULT: Final = "result"
-"""Name of the one result of a TAP job (TAP 1.1, section 2.2.2)."""
 
 
 def instant(when: datetime | None) -> str:
@@ -70,7 +67,7 @@ def parameters_document(job: Job, url: str) -> bytes:
 
 
 def results_document(job: Job, url: str) -> bytes:
-    """The results of a job: one if it is COMPLETED, else none."""
+    """The results of a job; there are none before it is COMPLETED."""
     root = _root("results")
     root.extend(_results(job, url))
     return serialized(root)
@@ -90,15 +87,19 @@ def _parameters(job: Job, url: str) -> list[etree._Element]:
 
 
 def _results(job: Job, url: str) -> list[etree._Element]:
-    if job.phase is not Phase.COMPLETED:
-        return []
-    attributes = {
-        "id": RESULT,
-        _HREF: f"{url}/results/{RESULT}",
-        "size": str(job.result_size),
-        "mime-type": job.result_type,
-    }
-    return [_uws("result", None, attributes)]
+    return [
+        _uws(
+            "result",
+            None,
+            {
+                "id": result.name,
+                _HREF: f"{url}/results/{result.name}",
+                "size": str(result.size),
+                "mime-type": result.media_type,
+            },
+        )
+        for result in job.results
+    ]
 
 
 def _info(job: Job, place: int) -> list[etree._Element]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 
 class Phase(StrEnum):
@@ -54,6 +54,15 @@ class Caller:
     session: str | None
 
 
+class StoredResult(NamedTuple):
+    """A result: its name among those of the job, its key in the result store, its size in bytes."""
+
+    name: str
+    key: str
+    media_type: str
+    size: int
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """One row of vo.job. Times are UTC without saying so, `execution_duration` is in seconds.
@@ -81,9 +90,8 @@ class Job:
     rows: int
     error_message: str | None
     error_type: str | None
-    result_key: str | None
-    result_type: str | None
-    result_size: int | None
+    service: str
+    results: tuple[StoredResult, ...]
 
     @property
     def run_id(self) -> str | None:

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from vo_server.pages import page
-from vo_server.uws.documents import RESULT, instant
+from vo_server.uws.documents import instant
 from vo_server.uws.job import ACTIVE, Job, Phase
 
 _VARY = {"Vary": "Accept", "Cache-Control": "no-store"}
@@ -25,7 +25,7 @@ def wanted(request: Request) -> bool:
     return accepted.startswith("text/html") and "application/xhtml+xml" in accepted
 
 
-def jobs_page(jobs: Iterable[Job], url: str) -> Response:
+def jobs_page(jobs: Iterable[Job], url: str, service: str) -> Response:
     """The list of jobs."""
     rows = "".join(
         f'<tr><td><a href="{escape(url)}/{job.id}">{escape(job.run_id or job.id)}</a></td>'
@@ -33,7 +33,7 @@ def jobs_page(jobs: Iterable[Job], url: str) -> Response:
         for job in jobs
     )
     body = (
-        '<h1>Jobs</h1><p>The jobs that this browser has created. <a href="../tap">The TAP service</a>.</p>'
+        f"<h1>Jobs</h1><p>The {service} jobs that this browser has created.</p>"
         f"<table><tr><th>Job</th><th>Phase</th><th>Created</th></tr>{rows}</table>"
     )
     return HTMLResponse(page("Jobs", body), headers=_VARY)
@@ -57,8 +57,11 @@ def job_page(job: Job, url: str, place: int) -> Response:
         for name, value in facts.items()
         if value
     )
-    link = f'<p><a href="{escape(url)}/results/{RESULT}">Result</a></p>' if job.result_key else ""
-    body = f"<h1>Job {escape(job.run_id or job.id)}</h1>{link}{_buttons(job, url)}<table>{rows}</table>"
+    links = "".join(
+        f'<p><a href="{escape(url)}/results/{escape(result.name)}">{escape(result.name.capitalize())}</a></p>'
+        for result in job.results
+    )
+    body = f"<h1>Job {escape(job.run_id or job.id)}</h1>{links}{_buttons(job, url)}<table>{rows}</table>"
     waits = job.phase in ACTIVE and job.phase is not Phase.PENDING
     return HTMLResponse(page("Job", body), headers={**_VARY, **(_AGAIN if waits else {})})
 

@@ -1,16 +1,20 @@
 """The result store: results and uploaded tables of jobs, in a directory or an object store.
 
-Names of objects: `<job>/<attempt>/result` and `<job>/upload/<digest of the name>`.
+Names of objects: `<job>/<attempt>/<result>` and `<job>/upload/<digest of the name>`.
 """
 
 import hashlib
+import shutil
 from collections.abc import AsyncIterator, Iterable, Iterator
 from functools import cache
+from pathlib import Path
 from typing import Final
 
 import obstore
+from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore, from_url
 
+from vo_server.errors import ResultStoreError, TooLargeError
 from vo_server.settings import Settings
 from vo_server.uws.job import Job
 
@@ -35,14 +39,19 @@ class ResultStore:
 
     def __init__(self, settings: Settings) -> None:
         self._store = object_store(settings.result_store or str((settings.data_dir / "results").absolute()))
+        self._limit = settings.result_bytes
 
     def write(self, key: str, chunks: Iterable[bytes]) -> int:
         """Store the chunks, in constant memory; return their size in bytes.
 
-        What the chunks raise leaves no object behind. Raises OSError if the store fails.
+        What the chunks raise leaves no object behind. Raises TooLargeError above the limit of the settings,
+        and ResultStoreError if the store fails.
         """
-        counter = _Counter(chunks)
-        obstore.put(self._store, key, iter(counter), chunk_size=PIECE, max_concurrency=_AT_ONCE)
+        counter = _Counter(chunks, self._limit)
+        try:
+            obstore.put(self._store, key, iter(counter), chunk_size=PIECE, max_concurrency=_AT_ONCE)
+        except BaseError as error:
+            raise ResultStoreError from error
         return counter.size
 
     def read(self, key: str) -> bytes:
@@ -61,10 +70,29 @@ class ResultStore:
         """Delete an object; harmless if there is none."""
         self._delete([key])
 
+    def jobs(self) -> set[str]:
+        """The jobs that have objects here, or parts of such."""
+        return {prefix.strip("/") for prefix in obstore.list_with_delimiter(self._store)["common_prefixes"]}
+
+    def remove_attempt(self, job: Job) -> None:
+        """Delete what this attempt of a job has written."""
+        self._delete_below(f"{job.id}/{job.attempt}")
+
+    def remove_earlier(self, job: Job) -> None:
+        """Delete what earlier attempts of a job have left."""
+        for attempt in range(1, job.attempt):
+            self._delete_below(f"{job.id}/{attempt}")
+
     def remove_job(self, job_id: str) -> None:
         """Delete all objects of a job."""
-        for page in obstore.list(self._store, prefix=f"{job_id}/"):
+        self._delete_below(job_id)
+
+    def _delete_below(self, prefix: str) -> None:
+        for page in obstore.list(self._store, prefix=prefix):
             self._delete([found["path"] for found in page])
+        if isinstance(self._store, LocalStore) and self._store.prefix is not None:
+            # A process that is killed leaves half a file, which the store does not list.
+            shutil.rmtree(Path(self._store.prefix) / prefix, ignore_errors=True)
 
     def _delete(self, keys: list[str]) -> None:
         for key in keys:
@@ -75,21 +103,27 @@ class ResultStore:
 
 
 class _Counter:
-    """Chunks on their way, and how many bytes they were."""
+    """Chunks on their way, and how many bytes they were; at most `limit`."""
 
-    def __init__(self, chunks: Iterable[bytes]) -> None:
+    def __init__(self, chunks: Iterable[bytes], limit: int) -> None:
         self._chunks = chunks
+        self._limit = limit
         self.size = 0
 
     def __iter__(self) -> Iterator[bytes]:
         for chunk in self._chunks:
             self.size += len(chunk)
+            if self.size > self._limit:
+                raise TooLargeError(
+                    f"The result is larger than the {self._limit} bytes that a job may store here."
+                    " Fewer columns or rows (TOP, MAXREC), or another format, make it smaller."
+                )
             yield chunk
 
 
-def result_key(job: Job) -> str:
-    """Where this attempt of a job writes its result."""
-    return f"{job.id}/{job.attempt}/result"
+def result_key(job: Job, name: str) -> str:
+    """Where this attempt of a job writes a result."""
+    return f"{job.id}/{job.attempt}/{name}"
 
 
 def upload_key(job_id: str, name: str) -> str:

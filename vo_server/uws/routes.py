@@ -1,4 +1,4 @@
-"""The resource tree of asynchronous TAP jobs (UWS 1.1, section 2.2; TAP 1.1, section 2.2.2)."""
+"""The resource tree of asynchronous jobs of all services (UWS 1.1, section 2.2; TAP 1.1, section 2.2.2)."""
 
 import hashlib
 import secrets
@@ -19,6 +19,7 @@ from vo_server.uws.documents import instant
 from vo_server.uws.job import ACTIVE, Caller, Job, Phase
 from vo_server.uws.results import upload_key
 from vo_server.uws.service import Jobs
+from vo_server.uws.services import SERVICES, JobService, job_url
 
 COOKIE: Final = "vo_jobs"
 """Ties the jobs of an anonymous client together, so that its list of jobs shows them and no others.
@@ -41,11 +42,12 @@ async def jobs(request: Request) -> Response:
     after = [_instant("AFTER", text) for text in _values(request, "AFTER")]
     last = [_whole("LAST", text) for text in _values(request, "LAST")]
     shown = min([LONGEST_LIST, *last])
+    service, latest = _service(request), max(after, default=None)
     listed = await run_sync(
-        _jobs(request).store.listed, _caller(request), phases, max(after, default=None), shown
+        _jobs(request).store.listed, service.name, _caller(request), phases, latest, shown
     )
     if pages.wanted(request):
-        return pages.jobs_page(listed, _jobs_url(request))
+        return pages.jobs_page(listed, _jobs_url(request), service.title)
     return _xml(documents.jobs_document(listed, _jobs_url(request)))
 
 
@@ -92,14 +94,16 @@ async def parameter(request: Request) -> Response:
 
 
 async def result(request: Request) -> Response:
-    """The result of a COMPLETED job, or the one range of bytes of it that is asked for (RFC 9110, 14)."""
+    """A result of a COMPLETED job, or the one range of bytes of it that is asked for (RFC 9110, 14)."""
     found = await _found(request)
-    if found.phase is not Phase.COMPLETED or found.result_key is None or found.result_size is None:
-        raise NotFoundError(f"The job is {found.phase}: it has no result.")
-    size = found.result_size
+    name = request.path_params["name"]
+    stored = next((stored for stored in found.results if stored.name == name), None)
+    if stored is None:
+        raise NotFoundError(f"The job is {found.phase}: it has no result {name!r}.")
+    size = stored.size
     start, end = _range(request.headers.get("range", ""), size)
     headers = {
-        "Content-Type": found.result_type or "",
+        "Content-Type": stored.media_type,
         "Content-Length": str(end - start),
         "Accept-Ranges": "bytes",
     }
@@ -108,7 +112,7 @@ async def result(request: Request) -> Response:
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
     if request.method == "HEAD":
         return Response(headers=headers)
-    chunks = _jobs(request).results.stream(found.result_key, start, end)
+    chunks = _jobs(request).results.stream(stored.key, start, end)
     return StreamingResponse(chunks, 206 if partial else 200, headers)
 
 
@@ -119,12 +123,13 @@ async def _create(request: Request) -> Response:
         raise UsageError("PHASE may be RUN, once, in the request that creates a job")
     token = request.cookies.get(COOKIE) or secrets.token_urlsafe(18)
     caller = _caller(request, token)
-    made = await run_sync(_jobs(request).create, caller, _without(pairs, "PHASE"), parts)
+    service = _service(request).name
+    made = await run_sync(_jobs(request).create, service, caller, _without(pairs, "PHASE"), parts)
     if wanted:
         await run_sync(_jobs(request).run, made)
     answer = _see(_job_url(request, made))
     if COOKIE not in request.cookies:
-        answer.set_cookie(COOKIE, token, path="/tap/async", httponly=True, samesite="lax")
+        answer.set_cookie(COOKIE, token, path=f"/{service}/async", httponly=True, samesite="lax")
     return answer
 
 
@@ -187,10 +192,10 @@ CHANGES: Final[dict[str, Callable[[Request, Job], Awaitable[None]]]] = {
 
 
 def _error(found: Job, url: str) -> Response:
-    """Why the job failed, as VOTable (TAP 1.1, section 2.2.2)."""
+    """Why the job failed, in the form of its service's errors (TAP 1.1, section 2.2.2)."""
     if found.error_message is None:
         raise NotFoundError(f"The job is {found.phase}: it has no error.")
-    return dali.render_error(found.error_message, 200, {})
+    return SERVICES[found.service].render_error(found.error_message, 200, {})
 
 
 CHILDREN: Final[dict[str, Callable[[Job, str], Response]]] = {
@@ -221,8 +226,9 @@ async def _waited(request: Request) -> Job:
 
 async def _found(request: Request) -> Job:
     """The job of the URL. Raises NotFoundError, and ForbiddenError for a job with another owner."""
+    service = _service(request).name
     found = await run_sync(_jobs(request).store.find, request.path_params["id"])
-    if found is None:
+    if found is None or found.service != service:
         raise NotFoundError("There is no such job; it may have been deleted, or its time has come.")
     if found.owner not in {None, _caller(request).owner}:
         raise ForbiddenError("This job belongs to somebody else.")
@@ -327,13 +333,21 @@ def _jobs(request: Request) -> Jobs:
     return found
 
 
+def _service(request: Request) -> JobService:
+    """The service of the URL. Raises NotFoundError if it has no jobs."""
+    found = SERVICES.get(request.path_params["service"])
+    if found is None:
+        raise NotFoundError("There is no such service with jobs.")
+    return found
+
+
 def _jobs_url(request: Request) -> str:
     settings: Settings = request.app.state.settings
-    return f"{settings.url}/tap/async"
+    return f"{settings.url}/{_service(request).name}/async"
 
 
 def _job_url(request: Request, found: Job) -> str:
-    return f"{_jobs_url(request)}/{found.id}"
+    return job_url(found, request.app.state.settings)
 
 
 def _see(url: str) -> Response:

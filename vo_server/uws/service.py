@@ -12,9 +12,9 @@ from anyio.to_thread import run_sync
 from vo_server.db import Database
 from vo_server.settings import Settings
 from vo_server.uws.job import ACTIVE, Caller, Job, Phase
-from vo_server.uws.lanes import lane_of
 from vo_server.uws.listener import Listener
 from vo_server.uws.results import ResultStore, upload_key
+from vo_server.uws.services import SERVICES
 from vo_server.uws.store import JobStore
 from vo_server.uws.worker import Worker
 
@@ -55,9 +55,9 @@ class Jobs:
             await asyncio.gather(*helpers, return_exceptions=True)
             await run_sync(self.store.close)
 
-    def create(self, caller: Caller, parameters: Pairs, parts: Mapping[str, bytes]) -> Job:
-        """A new job with its parameters and the files that came with them."""
-        job = self.store.create(secrets.token_urlsafe(18), caller, parameters)
+    def create(self, service: str, caller: Caller, parameters: Pairs, parts: Mapping[str, bytes]) -> Job:
+        """A new job of a service with its parameters and the files that came with them."""
+        job = self.store.create(secrets.token_urlsafe(18), service, caller, parameters)
         return (self.add(job.id, (), parts) or job) if parts else job
 
     def add(self, job_id: str, parameters: Pairs, parts: Mapping[str, bytes]) -> Job | None:
@@ -72,7 +72,8 @@ class Jobs:
 
     def run(self, job: Job) -> Job | None:
         """Queue a PENDING job; None if it is not PENDING."""
-        return self.store.run(job.id, lane_of(job, self.database, self.settings))
+        lane = SERVICES[job.service].lane(job, self.database, self.settings)
+        return self.store.run(job.id, lane)
 
     def remove(self, job: Job) -> None:
         """Abort and delete a job with all its files: from here on it does not exist."""

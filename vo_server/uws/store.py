@@ -10,11 +10,11 @@ import psycopg
 from psycopg import sql
 from psycopg_pool import ConnectionPool
 
-from vo_server.db import translated
+from vo_server.db import WAIT_FOR_DATABASE, ask_again, translated
 from vo_server.errors import TooManyRequestsError
 from vo_server.install import owner_url
 from vo_server.settings import Settings
-from vo_server.uws.job import Caller, Job, Lane, Phase, before
+from vo_server.uws.job import Caller, Job, Lane, Phase, StoredResult, before
 from vo_server.uws.queue import SCHEMA, Queue
 
 CHANNEL: Final = "vo_job"
@@ -35,10 +35,10 @@ _TIME_OF: Final = {
 """Phase -> the column that tells when it began."""
 
 _CREATE: Final = sql.SQL("""
-INSERT INTO vo.job (id, phase, owner, session, address, parameters, parts, lane, created,
-    execution_duration, destruction, attempt, interruptions, rows)
-SELECT %(id)s, 'PENDING', %(owner)s, %(session)s, %(address)s, %(parameters)s, '[]', 'fast', {now},
-    %(duration)s, {now} + make_interval(secs => %(retention)s), 0, 0, 0
+INSERT INTO vo.job (id, service, phase, owner, session, address, parameters, parts, lane, created,
+    execution_duration, destruction, attempt, interruptions, rows, results)
+SELECT %(id)s, %(service)s, 'PENDING', %(owner)s, %(session)s, %(address)s, %(parameters)s, '[]', 'fast',
+    {now}, %(duration)s, {now} + make_interval(secs => %(retention)s), 0, 0, 0, '[]'
 RETURNING {columns}""").format(now=_NOW, columns=_COLUMNS)
 
 _ONE_BY_ONE: Final = "SELECT pg_advisory_xact_lock(hashtext('vo.job'), hashtext(%s))"
@@ -63,7 +63,8 @@ WHERE id = %(id)s AND phase = 'PENDING' RETURNING {columns}""").format(columns=_
 
 _LIST: Final = sql.SQL("""
 SELECT {columns} FROM vo.job
-WHERE destruction > {now} AND (owner = %(owner)s OR (owner IS NULL AND session = %(session)s))
+WHERE service = %(service)s AND destruction > {now}
+    AND (owner = %(owner)s OR (owner IS NULL AND session = %(session)s))
     AND phase = ANY(%(phases)s) AND (%(after)s::timestamp IS NULL OR created > %(after)s)
 ORDER BY created DESC, id LIMIT %(last)s""").format(columns=_COLUMNS, now=_NOW)
 
@@ -107,6 +108,8 @@ class JobStore:
             open=False,
             timeout=10,
             check=ConnectionPool.check_connection,
+            reconnect_timeout=WAIT_FOR_DATABASE,
+            reconnect_failed=ask_again,
             **connection_options(settings),
         )
 
@@ -118,11 +121,12 @@ class JobStore:
         """End all connections."""
         self._pool.close()
 
-    def create(self, job_id: str, caller: Caller, parameters: Sequence[tuple[str, str]]) -> Job:
-        """A new job, PENDING. Raises TooManyRequestsError if the caller has too many already."""
+    def create(self, job_id: str, service: str, caller: Caller, parameters: Sequence[tuple[str, str]]) -> Job:
+        """A new job of a service, PENDING. Raises TooManyRequestsError if the caller has too many already."""
         settings = self._settings
         values = {
             "id": job_id,
+            "service": service,
             "owner": caller.owner,
             "session": caller.session,
             "address": caller.address,
@@ -140,9 +144,12 @@ class JobStore:
         with translated(), self._pool.connection() as connection:
             return _one(connection, _FIND, {"id": job_id})
 
-    def listed(self, caller: Caller, phases: Iterable[Phase], after: datetime | None, last: int) -> list[Job]:
+    def listed(
+        self, service: str, caller: Caller, phases: Iterable[Phase], after: datetime | None, last: int
+    ) -> list[Job]:
         """The newest jobs of a caller, newest first: at most `last`, created after `after` (UTC)."""
         values = {
+            "service": service,
             "owner": caller.owner,
             "session": caller.session,
             "phases": list(phases),
@@ -196,6 +203,10 @@ class JobStore:
         """EXECUTING -> QUEUED, for another worker or another lane."""
         with translated(), self._pool.connection() as connection:
             return self._put_back(connection, job, lane, interruptions)
+
+    def complete(self, job: Job, results: Sequence[StoredResult], rows: int) -> Job | None:
+        """EXECUTING -> COMPLETED, by whoever runs this attempt of the job."""
+        return self.end(job, Phase.COMPLETED, results=json.dumps(results), rows=rows)
 
     def end(self, job: Job, phase: Phase, **values: Any) -> Job | None:
         """EXECUTING -> a final phase, by whoever runs this attempt of the job."""
@@ -360,6 +371,7 @@ def _job(row: Sequence[Any]) -> Job:
     values["lane"] = Lane(values["lane"])
     values["parameters"] = tuple((name, value) for name, value in json.loads(values["parameters"]))
     values["parts"] = tuple(json.loads(values["parts"]))
+    values["results"] = tuple(StoredResult(*found) for found in json.loads(values["results"]))
     return Job(**values)
 
 

@@ -28,8 +28,9 @@ from vo_server.settings import Settings
 from vo_server.uws.job import Job, Lane, Phase
 from vo_server.uws.listener import Listener
 from vo_server.uws.queue import RUN_JOB
-from vo_server.uws.results import ResultStore, result_key
+from vo_server.uws.results import ResultStore
 from vo_server.uws.running import Running
+from vo_server.uws.services import SERVICES, job_url
 from vo_server.uws.store import JobStore, connection_options
 
 log = logging.getLogger(__name__)
@@ -49,9 +50,8 @@ _POLL: Final = 0.5
 _AGAIN: Final = 1.0
 
 OVERTIME: Final = (
-    "The job took longer than its execution duration of {} s and was aborted. Conditions on columns with an"
-    " index (indexed = 1 in tap_schema.columns) make queries faster; a longer execution duration can be set"
-    " before a job is run, up to {} s."
+    "The job took longer than its execution duration of {} s and was aborted. {}; a longer execution"
+    " duration can be set before a job is run, up to {} s."
 )
 
 
@@ -64,7 +64,9 @@ class Worker:
         # The limit of each job is watched here; this one is for jobs that nobody watches any more.
         longest = settings.job_duration_hard + 60.0
         self._settings = settings
-        self._database = Database(replace(settings, sync_timeout=longest, connections=slots))
+        # More connections than slots: all jobs may have large results at the same time (`Deliveries`).
+        connections = slots + slots // 2
+        self._database = Database(replace(settings, sync_timeout=longest, connections=connections))
         self._store = store
         self._results = results
         self._listener = listener
@@ -136,24 +138,43 @@ class Worker:
             if self._stopping:
                 self._store.put_back(job, job.lane)
                 return
-            url = f"{self._settings.url}/tap/async/{job.id}"
-            values = running.produce(self._database, self._results, self._settings, url)
-            if self._store.end(job, Phase.COMPLETED, **values) is None:
-                self._results.remove(result_key(job))
+            self._results.remove_earlier(job)
+            produce = SERVICES[job.service].produce
+            url = job_url(job, self._settings)
+            results = produce(running, self._database, self._results, self._settings, url)
+            if self._store.complete(job, results, running.rows) is None:
+                self._results.remove_attempt(job)
         except OverloadError as error:
             # The database went away or is full; this may pass.
             log.warning("job %s is interrupted: %s", job.id, error.__cause__ or error)
-            self._store.interrupted(job)
+            self._interrupt(job)
         except Exception as error:  # a job tells of every fault, whatever it is
-            self._fail(running, errors.report(error))
+            self._fail(running, error)
         finally:
             del self._running[job.id, job.attempt]
 
-    def _fail(self, running: Running, error: VOError) -> None:
-        """End the job in ERROR, told as a synchronous query would tell it."""
-        kind = "transient" if errors.status(error) >= 500 else "fatal"
-        values = {"error_message": str(error), "error_type": kind, "rows": running.rows}
-        self._store.end(running.job, Phase.ERROR, **values)
+    def _interrupt(self, job: Job) -> None:
+        """Have the job started again; if that cannot be noted, `recover` finds it."""
+        try:
+            self._store.interrupted(job)
+        except OverloadError as error:
+            log.warning("job %s is left to be taken up later: %s", job.id, error.__cause__ or error)
+
+    def _fail(self, running: Running, error: Exception) -> None:
+        """End the job in ERROR, told as a synchronous query would tell it.
+
+        One that was taken away meanwhile may fail as it likes: its files are gone.
+        """
+        job = running.job
+        try:
+            if not self._store.progress([(job.id, job.attempt, running.rows)]):
+                return
+            told = errors.report(error)
+            kind = "transient" if errors.status(told) >= 500 else "fatal"
+            values = {"error_message": str(told), "error_type": kind, "rows": running.rows}
+            self._store.end(job, Phase.ERROR, **values)
+        except OverloadError:
+            self._interrupt(job)
 
     def _give_back(self) -> None:
         """Put all running jobs back into the queue."""
@@ -198,7 +219,8 @@ class Worker:
                 r.cancellation.cancel()
 
     def _stop_overtime(self, job: Job) -> None:
-        message = OVERTIME.format(job.execution_duration, self._settings.job_duration_hard)
+        advice = SERVICES[job.service].advice
+        message = OVERTIME.format(job.execution_duration, advice, self._settings.job_duration_hard)
         self._store.end(job, Phase.ABORTED, error_message=message, error_type="fatal")
 
     def _is_in_the_way(self, job: Job, seconds: float) -> bool:

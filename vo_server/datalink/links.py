@@ -1,0 +1,214 @@
+"""From a dataset to its links: one row each (DataLink 1.1, section 3.2). Pure: no database, no files.
+
+Terms of `semantics` are those of the vocabulary http://www.ivoa.net/rdf/datalink/core.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
+from urllib.parse import quote
+
+from schema.collection import EVENT_LIST, Collection
+from vo_server.datalink import urls
+from vo_server.datalink.dataset import Dataset
+from vo_server.previews import kinds
+from vo_server.products.content import FITS
+from vo_server.products.sizes import product_size
+
+TAR: Final = "application/x-tar"
+PAGE: Final = "text/html"
+MEDIA_TYPE: Final = "application/x-votable+xml;content=datalink"
+
+RESPONSES: Final = {
+    "aeff": "Effective area",
+    "edisp": "Energy dispersion",
+    "psf": "Point spread function",
+    "bkgrate": "Rate of background events",
+    "rad_max": "Directional cut of a point-like analysis",
+}
+"""The response functions that a dataset may have, with their names for people."""
+
+PRODUCT_TYPE: Final = "http://www.ivoa.net/rdf/product-type#"
+RESPONSE_TYPE: Final = "http://www.ivoa.net/rdf/response-type#"
+
+EVENT_BUNDLE: Final = "event-bundle"
+
+QUALIFIERS: Final = {
+    EVENT_LIST: PRODUCT_TYPE + EVENT_LIST,
+    EVENT_BUNDLE: PRODUCT_TYPE + EVENT_BUNDLE,
+    **{name: RESPONSE_TYPE + name for name in RESPONSES},
+    # The vocabulary has no term of its own for it.
+    "rad_max": RESPONSE_TYPE + "response-function",
+}
+"""content_qualifier as the bare name that gammapy reads -> as the URI of a term."""
+
+PUBLIC: Final = ("false", 1)
+"""link_auth and link_authorized (not 0: true) of all links: nobody has to log in."""
+
+
+class Link(NamedTuple):
+    """One row of an answer: exactly one of access_url, service_def and error_message is there.
+
+    `content_length` is in bytes; `service_def` is the XML ID of a descriptor in the same document.
+    """
+
+    id: str
+    access_url: str | None
+    service_def: str | None
+    error_message: str | None
+    description: str
+    semantics: str
+    content_type: str | None = None
+    content_length: int | None = None
+    content_qualifier: str | None = None
+    local_semantics: str | None = None
+    link_auth: str | None = None
+    link_authorized: int | None = None
+
+
+class Service(NamedTuple):
+    """What a row says of a service: which descriptor, in what role."""
+
+    service_def: str
+    description: str
+    semantics: str
+    local_semantics: str
+
+
+def unknown(did: str) -> Link:
+    """The row for an identifier that no dataset has."""
+    fault = f"NotFoundFault: there is no dataset {did}"
+    return Link(did, None, None, fault, "The dataset that was asked for", "#this")
+
+
+def links(
+    dataset: Dataset, collection: Collection | None, server: str, services: Sequence[Service]
+) -> Iterator[Link]:
+    """The rows of one dataset; `server` is the URL of the server.
+
+    `services` are those that work on it: none for response functions.
+    """
+    own = dataset.products.get(dataset.product)
+    yield Link(
+        dataset.did,
+        dataset.access_url,
+        None,
+        None,
+        f"{_name(dataset.product)}: the whole file",
+        "#this",
+        FITS,
+        own.size if own else None,
+        dataset.product,
+        dataset.product,
+        *PUBLIC,
+    )
+    if dataset.is_event_list:
+        yield from _calibrations(dataset, server)
+    else:
+        text = "Links of the event list that the response function belongs to"
+        yield _link(dataset, urls.links(server, [dataset.observation]), text, "#coderived", MEDIA_TYPE)
+    url = urls.bundle(server, dataset.observation)
+    text = "Event list and response functions with their index tables, as gammapy and others open it"
+    yield _link(dataset, url, text, "#package", TAR, EVENT_BUNDLE)
+    if dataset.is_event_list:
+        yield from _previews(dataset, server)
+    for service in services:
+        definition, description, semantics, role = service
+        yield Link(
+            dataset.did,
+            None,
+            definition,
+            None,
+            description,
+            semantics,
+            FITS,
+            None,
+            EVENT_LIST,
+            role,
+            *PUBLIC,
+        )
+    if collection is not None:
+        yield from _origins(dataset, collection)
+
+
+def with_uris(link: Link) -> Link:
+    """The row with the URI of a term for content_qualifier."""
+    return link._replace(content_qualifier=QUALIFIERS.get(link.content_qualifier or ""))
+
+
+def _name(product: str) -> str:
+    return RESPONSES.get(product, "Event list")
+
+
+def _link(  # noqa: PLR0913  the columns of a row
+    dataset: Dataset,
+    url: str,
+    description: str,
+    semantics: str,
+    content_type: str,
+    qualifier: str | None = None,
+    role: str | None = None,
+) -> Link:
+    """A row with a URL to something whose size nobody knows; its role is its qualifier if it has one."""
+    return Link(
+        dataset.did,
+        url,
+        None,
+        None,
+        description,
+        semantics,
+        content_type,
+        None,
+        qualifier,
+        role or qualifier,
+        *PUBLIC,
+    )
+
+
+def _calibrations(dataset: Dataset, server: str) -> Iterator[Link]:
+    """The response functions.
+
+    Where all of them lie in the file of the event list, that file is what each link leads to: gammapy
+    (make_data_store_from_query_result) downloads it once, if all URLs are equal. Otherwise it downloads
+    each URL and takes all HDUs of all files, so that each link must deliver its HDU alone.
+    """
+    events = dataset.products.get(EVENT_LIST)
+    found = [dataset.products[name] for name in RESPONSES if name in dataset.products]
+    in_one_file = events is not None and all(product.path == events.path for product in found)
+    sizes = {name: product.hdu_size for name, product in dataset.products.items()}
+    for product in found:
+        alone = product_size(product.name, sizes, product.hdu)
+        yield Link(
+            dataset.did,
+            dataset.access_url if in_one_file else urls.product(server, dataset.did, product.name),
+            None,
+            None,
+            f"{_name(product.name)}{', in the file of the event list' if in_one_file else ''}",
+            "#calibration",
+            FITS,
+            product.size if in_one_file else alone,
+            product.name,
+            product.name,
+            *PUBLIC,
+        )
+
+
+def _previews(dataset: Dataset, server: str) -> Iterator[Link]:
+    for kind in kinds.KINDS.values():
+        url = kinds.preview_url(server, kind.name, "png", dataset.did)
+        yield _link(dataset, url, kind.description, kind.semantics, kinds.FORMS["png"], role=kind.name)
+
+
+def _origins(dataset: Dataset, collection: Collection) -> Iterator[Link]:
+    """What the data were made from, and what is written about them."""
+    if collection.progenitor:
+        url = collection.progenitor.replace("{id}", quote(dataset.row["obs_id"], safe=""))
+        text = "Data that the event list was made from"
+        yield Link(
+            dataset.did, url, None, None, text, "#progenitor", None, None, None, "progenitor", None, None
+        )
+    if collection.reference_url:
+        text = f"Description of {collection.name}"
+        yield _link(dataset, collection.reference_url, text, "#documentation", PAGE, role="reference")
+    if collection.licence_url:
+        text = f"Licence: {collection.licence or collection.licence_url}"
+        yield _link(dataset, collection.licence_url, text, "#documentation", PAGE, role="licence")

@@ -1,0 +1,1 @@
+"""What event lists are made of, for all that read them: tables, intervals and clocks (GADF)."""

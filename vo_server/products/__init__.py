@@ -1,0 +1,1 @@
+"""Delivers products from where they lie: whole files and single HDUs, with ranges and validators."""
