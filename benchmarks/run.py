@@ -11,11 +11,25 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from benchmarks import bundles, ingest_facts, jobs, links, load_events, results, spatial, translate
+from benchmarks import (
+    bundles,
+    conesearch,
+    coverage,
+    ingest_facts,
+    jobs,
+    links,
+    load_events,
+    results,
+    spatial,
+    translate,
+)
 from benchmarks.measure import Benchmark
 from vo_server import cluster
 
-MODULES = (ingest_facts, load_events, spatial, translate, results, jobs, bundles, links)
+MODULES = (
+    *(ingest_facts, load_events, spatial, translate, results, jobs),
+    *(bundles, links, conesearch, coverage),
+)
 
 REGISTER: dict[str, Benchmark] = {
     benchmark.__name__: benchmark for module in MODULES for benchmark in module.BENCHMARKS

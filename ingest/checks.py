@@ -15,6 +15,7 @@ _KINDS: Final[dict[str, tuple[type, ...]]] = {
     "DOUBLE PRECISION": (float, int),
     "VARCHAR": (str,),
     "REGION": (str,),
+    "MOC": (str,),
     "TMOC": (str,),
     "TIMESTAMP": (str,),
 }
@@ -39,6 +40,8 @@ def problems(dataset: Dataset, tables: dict[str, Table]) -> list[str]:
     found: list[str] = []
     for name, table in tables.items():
         row: Row = getattr(dataset, name)
+        if not row:
+            continue
         found += [f"{name}.{p}" for p in (*_types(row, table), *_ranges(row), *_order(row))]
     return found
 

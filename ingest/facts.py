@@ -12,11 +12,19 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from schema.target import Target
+
 Scalar: TypeAlias = str | int | float | bool | None
 Value: TypeAlias = Scalar | tuple[Scalar, ...]
 
 IRF_TYPES = ("aeff", "edisp", "psf", "bkg", "rad_max")
 HDU_TYPES = ("events", "gti", *IRF_TYPES)
+
+EVENTS = "events"
+SPECTRUM = "spectrum"
+LIGHT_CURVE = "light-curve"
+MAIN_TYPES = (EVENTS, SPECTRUM, LIGHT_CURVE)
+"""What makes a dataset; the other products belong to an event list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +84,10 @@ class IndexColumn:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where one dataset (an event list) is to be read from.
+    """Where one dataset is to be read from: an event list, or the flux points of a spectrum or light curve.
 
-    `products` maps members of HDU_TYPES to locations and always holds `events`. If `indexed` is
-    false it holds nothing else: the other HDUs are those of the same file. `event_type` and
+    `products` maps members of HDU_TYPES and MAIN_TYPES to locations and always holds one of the latter.
+    If `indexed` is false it holds nothing else: the other HDUs are those of the same file. `event_type` and
     `event_class` are set where an index partitions one observation into several event lists.
     `obs_index` is the observation's row of the obs-index (lower-case names, empty if there is none),
     `obs_index_columns` describes its columns. `obs_id` and `local_id` are None where only the header
@@ -96,9 +104,14 @@ class Source:
     obs_index_columns: tuple[IndexColumn, ...] = ()
 
     @property
+    def kind(self) -> str:
+        """Which of MAIN_TYPES it is."""
+        return next(kind for kind in MAIN_TYPES if kind in self.products)
+
+    @property
     def path(self) -> Path:
-        """The file with the events."""
-        return self.products["events"].path
+        """The file with the events or flux points."""
+        return self.products[self.kind].path
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +125,16 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class ReadOptions:
-    """What may be chosen about reading: reference energy (TeV) and offset (deg), T-MOC limits."""
+    """What may be chosen about reading: reference energy (TeV) and offset (deg), T-MOC limits.
+
+    `targets` are what the operator says of objects that the files may not name.
+    """
 
     reference_energy: float = 1.0
     reference_offset: float = 0.5
     tmoc_order: int = 41
     tmoc_cells: int = 10_000
+    targets: tuple[Target, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 import hashlib
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,31 +26,14 @@ from ingest.facts import (
 from ingest.fitsfile import FitsFile, Hdu, Span, has_hdu, open_cached, spans
 from ingest.fitsheader import number
 from ingest.frames import Frame, frame
+from ingest.goodtimes import GoodTimes, good_times
 from ingest.hdus import locate
 from ingest.keywords import Keywords, modes
 from ingest.responses import read_responses
-from ingest.times import (
-    SECONDS_NAMES,
-    check_span,
-    first_date,
-    has_reference,
-    time_reference,
-    to_tt,
-    utc_mjd,
-)
-from ingest.tmoc import time_moc
+from ingest.times import check_span, first_date, time_reference, utc_mjd
 
 _MOVING = ("fixed-az-el-transit", "none")
 """Tracking modes without one direction."""
-
-
-@dataclass(frozen=True)
-class _GoodTimes:
-    """Good time intervals in the unit of their own reference."""
-
-    reference: TimeReference
-    start: NDArray[np.float64]
-    stop: NDArray[np.float64]
 
 
 def read(source: Source, options: ReadOptions | None = None) -> Facts:
@@ -227,7 +209,7 @@ def _sky(words: Keywords, to_icrs: Frame, problems: list[Problem]) -> dict[str, 
 
 def _good_times(
     products: dict[str, HduLocation], file: FitsFile, reference: TimeReference, problems: list[Problem]
-) -> _GoodTimes | None:
+) -> GoodTimes | None:
     """Read the GTI table; one that is listed but not there is a problem, an impossible one an error."""
     location = products.get("gti")
     if location is None:
@@ -239,32 +221,13 @@ def _good_times(
         problems.append(Problem(location.path, str(location.hdu), message, fatal=False))
         del products["gti"]
         return None
-    own = time_reference(hdu.path, hdu.name, hdu.header) if has_reference(hdu.header) else reference
-    start, stop = (hdu.in_unit(name, SECONDS_NAMES[own.unit]) for name in ("START", "STOP"))
-    if start is None or stop is None:
-        raise ProductError(hdu.path, hdu.name, "no columns START and STOP")
-    bad = np.flatnonzero(~(stop >= start) | ~np.isfinite(stop - start))
-    if bad.size:
-        row = int(bad[0])
-        message = f"row {row + 1} is no interval: START {start[row]}, STOP {stop[row]}"
-        raise ProductError(hdu.path, hdu.name, message)
-    for name, edges in (("START", start), ("STOP", stop)):
-        check_span(hdu.path, f"{hdu.name} column {name}", own, edges)
-    return _GoodTimes(own, start, stop)
-
-
-def _length(good: _GoodTimes) -> float:
-    """Return the seconds in the union of the intervals: they may overlap."""
-    order = np.argsort(good.start)
-    start, stop = good.start[order], np.maximum.accumulate(good.stop[order])
-    before = np.concatenate([start[:1], stop[:-1]])
-    return float(np.sum(np.maximum(stop - np.maximum(start, before), 0))) * good.reference.unit
+    return good_times(hdu, reference)
 
 
 def _times(
     words: Keywords,
     reference: TimeReference,
-    good: _GoodTimes | None,
+    good: GoodTimes | None,
     event_times: NDArray[np.float64],
     problems: list[Problem],
 ) -> dict[str, Any]:
@@ -272,17 +235,13 @@ def _times(
     t_start, t_stop = utc_mjd(reference, np.array([tstart, tstop])).tolist()
     problems += filter(None, [words.date_problem(t_start)])
     ontime, livetime = words.number("ONTIME"), words.number("LIVETIME")
-    summed = _length(good) if good else None
-    gtis = None
-    if good is not None:
-        bounds = (utc_mjd(good.reference, edge).tolist() for edge in (good.start, good.stop))
-        gtis = tuple(zip(*bounds, strict=True))
+    summed = good.length if good else None
     return {
         "tstart": tstart,
         "tstop": tstop,
         "t_start": t_start,
         "t_stop": t_stop,
-        "gtis": gtis,
+        "gtis": good.utc if good else None,
         "ontime": ontime,
         "livetime": livetime,
         "deadc": words.number("DEADC"),
@@ -291,7 +250,7 @@ def _times(
 
 
 def _bounds(
-    words: Keywords, reference: TimeReference, good: _GoodTimes | None, event_times: NDArray[np.float64]
+    words: Keywords, reference: TimeReference, good: GoodTimes | None, event_times: NDArray[np.float64]
 ) -> tuple[float, float]:
     """Return TSTART and TSTOP of the header, else the bounds of the intervals, else of the events.
 
@@ -316,15 +275,14 @@ def _bounds(
 
 
 def _t_moc(
-    good: _GoodTimes | None,
+    good: GoodTimes | None,
     times: Mapping[str, Any],
     reference: TimeReference,
     direction: tuple[float, float] | None,
     options: ReadOptions,
 ) -> TimeMoc:
-    counted = good or _GoodTimes(reference, np.array([times["tstart"]]), np.array([times["tstop"]]))
-    start, stop = (to_tt(counted.reference, edge) for edge in (counted.start, counted.stop))
-    return time_moc(start, stop, direction, options.tmoc_order, options.tmoc_cells)
+    counted = good or GoodTimes(reference, np.array([times["tstart"]]), np.array([times["tstop"]]))
+    return counted.moc(direction, options.tmoc_order, options.tmoc_cells)
 
 
 def _obs_index(

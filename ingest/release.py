@@ -1,15 +1,17 @@
-"""Finding what is to be read: the datasets that index tables list, or bare event lists."""
+"""Finding what is to be read: event lists that index tables list, or bare ones, and flux points."""
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from ingest.facts import HduLocation, Problem, ProductError, Release, Source
+from ingest.facts import EVENTS, HduLocation, Problem, ProductError, Release, Source
 from ingest.fitsfile import open_fits, walk
 from ingest.fitsheader import text
+from ingest.fluxpoints import product_of
 from ingest.hdus import hdu_type
 from ingest.indextables import INDEX_NAME, OBS_INDEX_NAME, HduEntry, IndexFile, ObsIndex, read_index
+from ingest.spectra import find_spectra, with_siblings
 
 SUFFIXES = (".fits", ".fits.gz", ".fit", ".fit.gz")
 
@@ -18,8 +20,9 @@ def find_release(path: Path) -> Release:
     """Find the datasets at `path`: a directory (with all below it), an index file, or an event list.
 
     Index tables decide if there are any; without them each FITS file is an event list with its
-    response functions. Of datasets with one identifier the first whole one by path is taken. What the
-    index lists but is not there, damaged indexes and duplicates are problems of the release.
+    response functions. Flux points are found in every file that no index lists. Of datasets with one
+    identifier the first whole one by path is taken. What the index lists but is not there, damaged
+    indexes and duplicates are problems of the release.
     Raises ProductError if there is nothing at `path`.
     """
     if not path.exists():
@@ -27,18 +30,22 @@ def find_release(path: Path) -> Release:
     files = [path] if path.is_file() else sorted(_fits_files(path))
     problems: list[Problem] = []
     indexes = list(_read_indexes(_index_files(path, files), problems))
-    if any(index.entries for index in indexes):
+    listed = {entry.location.path for index in indexes for entry in index.entries}
+    bare = [file for file in files if not INDEX_NAME.search(file.name) and file not in listed]
+    if listed:
         found = [source for index in indexes for source in _indexed(index, indexes, problems)]
+        spectra = find_spectra(bare, problems)
     else:
         obs_indexes = [obs for index in indexes for obs in index.obs_indexes]
-        bare = (f for f in files if not INDEX_NAME.search(f.name))
-        found = [source for f in bare for source in _bare(f, obs_indexes, problems)]
+        both = [source for f in bare for source in _bare(f, obs_indexes, problems)]
+        found = [source for source in both if source.kind == EVENTS]
+        spectra = [source for source in both if source.kind != EVENTS]
     sources = _unique(sorted(found, key=lambda s: (s.path, s.local_id or "")), problems)
-    if not (sources or problems or indexes):
-        problems.append(
-            Problem(path, "", "nothing to read: no index table and no event list (.fits, .fits.gz)")
-        )
-    return Release(path, tuple(sorted(sources, key=_order)), tuple(problems))
+    if not (sources or spectra or problems or indexes):
+        message = "nothing to read: no index table, no event list and no flux points (.fits, .fits.gz)"
+        problems.append(Problem(path, "", message))
+    ordered = sorted(sources, key=_order)
+    return Release(path, (*ordered, *with_siblings(spectra, ordered)), tuple(problems))
 
 
 def _index_files(path: Path, files: list[Path]) -> list[Path]:
@@ -125,17 +132,24 @@ def _with_obs_index(source: Source, obs_indexes: Iterable[ObsIndex]) -> Source:
 
 
 def _bare(path: Path, obs_indexes: list[ObsIndex], problems: list[Problem]) -> Iterator[Source]:
-    """Yield the event list of a file; one that cannot be opened stays a source: `read` says why."""
+    """Yield the event list of a file, or its flux points: what comes first in it decides.
+
+    A file that cannot be opened stays a source: `read` says why.
+    """
     try:
         headers = enumerate(walk(path))
-        found = next(((i, header) for i, header in headers if hdu_type(header) == "events"), None)
+        found = next(((i, h) for i, h in headers if hdu_type(h) == EVENTS or product_of(h)), None)
     except ProductError:
-        yield Source({"events": HduLocation(path, "EVENTS")})
+        yield Source({EVENTS: HduLocation(path, "EVENTS")})
         return
     if found is None:
-        problems.append(Problem(path, "", "holds no EVENTS table: not an event list, left out"))
+        message = "holds no EVENTS table and no flux points: left out"
+        problems.append(Problem(path, "", message))
         return
     i, header = found
+    if hdu_type(header) != EVENTS:
+        yield from find_spectra([path], problems)
+        return
     obs_id = text(header, "OBS_ID")
     source = Source(
         {"events": HduLocation(path, text(header, "EXTNAME") or i)}, local_id=obs_id, obs_id=obs_id

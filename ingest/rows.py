@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from ingest.facts import Facts, HduLocation
+from ingest.facts import LIGHT_CURVE, SPECTRUM, Facts, HduLocation
 from ingest.fitstypes import published_name
+from moc import shapes
+from moc.text import ascii_moc
 from schema.collection import EVENT_LIST, MESSENGERS, Collection
 from schema.model import Column
 from schema.types import DOUBLE, REAL, VARCHAR
@@ -26,8 +28,13 @@ PRODUCTS: Final = {
     "psf": "psf",
     "bkg": "bkgrate",
     "rad_max": "rad_max",
+    SPECTRUM: SPECTRUM,
+    LIGHT_CURVE: LIGHT_CURVE,
 }
-"""HDU_TYPE of GADF -> name of the product."""
+"""HDU_TYPE of GADF, or kind of flux points -> name of the product."""
+
+POSITION_ORDER: Final = 12
+"""Order of the HEALPix cells of pointings: 0.86 arcmin."""
 
 UNKNOWN_QUALITY: Final = -1
 """What GADF has the index say where nothing is known; gammapy refuses an index with a NULL there."""
@@ -37,19 +44,21 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Dataset:
-    """The rows of one dataset, by table."""
+    """The rows of one dataset, by table; an empty row stands for none."""
 
     local_id: str
     obs_publisher_did: str
     obscore: Row
     obscore_hea: Row
+    obscore_healpix: Row
     obs_index: Row
     products: dict[str, HduLocation] = field(default_factory=dict)
     responses: tuple["Response", ...] = ()
 
     def digest(self) -> str:
         """A checksum of the rows, to tell whether reading again gave anything new."""
-        rows = [self.obscore, self.obscore_hea, self.obs_index, {k: str(v) for k, v in self.products.items()}]
+        rows = [self.obscore, self.obscore_hea, self.obscore_healpix, self.obs_index]
+        rows.append({k: str(v) for k, v in self.products.items()})
         rows += [{"product": r.product, **r.obscore, **r.obscore_hea} for r in self.responses]
         return hashlib.sha256(json.dumps(rows, sort_keys=True, default=str).encode()).hexdigest()
 
@@ -61,6 +70,7 @@ class Response:
     product: str
     obscore: Row
     obscore_hea: Row
+    obscore_healpix: Row
 
 
 def dataset(facts: Facts, collection: Collection, obs_index_columns: tuple[Column, ...]) -> Dataset:
@@ -68,26 +78,29 @@ def dataset(facts: Facts, collection: Collection, obs_index_columns: tuple[Colum
     did = collection.publisher_did(facts.local_id)
     core = {"obs_publisher_did": did, "dataset": did, **obscore(facts, collection)}
     extension = {"obs_publisher_did": did, **obscore_hea(facts, collection)}
+    cells = {"obs_publisher_did": did, **obscore_healpix(facts, core)}
     products = {PRODUCTS[kind]: place for kind, place in facts.products.items()}
     return Dataset(
         local_id=facts.local_id,
         obs_publisher_did=did,
         obscore=core,
         obscore_hea=extension,
+        obscore_healpix=cells,
         obs_index={"obs_publisher_did": did, **obs_index(facts, obs_index_columns)},
         products=products,
         responses=tuple(
-            _response(product, products[product], facts, collection, core, extension)
+            _response(product, products[product], facts, collection, (core, extension, cells))
             for product in collection.product_rows
             if product != EVENT_LIST and product in products
         ),
     )
 
 
-def _response(  # noqa: PLR0913  the observation's rows and what differs
-    product: str, place: HduLocation, facts: Facts, collection: Collection, core: Row, extension: Row
+def _response(
+    product: str, place: HduLocation, facts: Facts, collection: Collection, observation: tuple[Row, Row, Row]
 ) -> Response:
     """Rows of a response function: those of its observation, but for what only events have."""
+    core, extension, cells = observation
     did = collection.publisher_did(f"{facts.local_id}/{product}")
     pixels = dict.fromkeys(("s_xel1", "s_xel2", "t_xel", "em_xel", "o_ucd"))
     return Response(
@@ -102,6 +115,7 @@ def _response(  # noqa: PLR0913  the observation's rows and what differs
             "obs_title": f"{core['obs_title']}: {product}",
         },
         {**extension, "obs_publisher_did": did, "ev_xel": None},
+        {**cells, "obs_publisher_did": did},
     )
 
 
@@ -132,12 +146,12 @@ def _identity(facts: Facts, collection: Collection) -> Row:
         "obs_title": f"{simulated}{collection.name}, observation {facts.local_id}{target}",
         "target_name": facts.target,
         "target_class": collection.target_class,
-        "obs_creation_date": _timestamp(facts.created),
+        "obs_creation_date": timestamp(facts.created),
         "obs_creator_name": ", ".join(collection.creators) or facts.origin,
         "publisher_id": f"ivo://{collection.authority}",
         "bib_reference": collection.reference,
         "data_rights": collection.data_rights,
-        "obs_release_date": _timestamp(collection.release_date),
+        "obs_release_date": timestamp(collection.release_date),
     }
 
 
@@ -237,6 +251,24 @@ def obscore_hea(facts: Facts, collection: Collection) -> Row:
     }
 
 
+def obscore_healpix(facts: Facts, core: Row) -> Row:
+    """The row of ivoa.obscore_healpix beside that of ivoa.obscore, without obs_publisher_did."""
+    ra, dec, diameter = core["s_ra"], core["s_dec"], core["s_fov"]
+    known = ra is not None and dec is not None and abs(dec) <= 90
+    moc = None
+    if facts.region is not None:
+        moc = shapes.polygon(facts.region.vertices)
+    elif known and diameter is not None:
+        moc = shapes.circle(ra, dec, diameter / 2)
+    return {
+        "healpix_order": POSITION_ORDER,
+        "healpix_index": shapes.cell_at(ra, dec, POSITION_ORDER) if known else None,
+        "s_moc": None if moc is None else ascii_moc(moc),
+        "times": facts.t_moc.ranges,
+        "times_order": facts.t_moc.order,
+    }
+
+
 def obs_index(facts: Facts, columns: tuple[Column, ...]) -> Row:
     """The row of the collection's obs_index (GADF 0.3), without obs_publisher_did."""
     stated = {published_name(name, ()): value for name, value in facts.obs_index.items()}
@@ -277,7 +309,7 @@ def _scaled(value: float | None, factor: float) -> float | None:
     return None if value is None else value * factor
 
 
-def _timestamp(text: str | None) -> str | None:
+def timestamp(text: str | None) -> str | None:
     """An ISO 8601 text, in UTC unless it says otherwise, as UTC without zone; None if it is none."""
     try:
         moment = datetime.fromisoformat(text or "")

@@ -12,9 +12,10 @@ from typing import Any, Final
 
 import psycopg
 
-from ingest import checks, rows
-from ingest.facts import Events, Facts, FileFacts, Problem, ProductError, ReadOptions, Source
+from ingest import checks, fluxrows, rows
+from ingest.facts import EVENTS, Events, Facts, FileFacts, Problem, ProductError, ReadOptions, Source
 from ingest.fitstypes import index_extras
+from ingest.fluxpoints import FluxFacts, read_flux
 from ingest.gadf import file_checksum, hdu_size, read, read_events
 from ingest.parallel import map_ordered
 from ingest.release import find_release
@@ -72,7 +73,7 @@ class Job:
 class Reading:
     """What a reading process found."""
 
-    facts: Facts
+    facts: Facts | FluxFacts
     events: Events | None
     products: tuple[Product, ...]
 
@@ -116,7 +117,7 @@ def dry_run(
         base = load_table("collection_obs_index", collection.schema).by_name
         extras = index_extras(job.source.obs_index_columns, base)
         tables = dataset_tables(replace(collection, obs_index_extras=extras))
-        dataset = rows.dataset(result.facts, collection, tables["obs_index"].columns)
+        dataset = _dataset(result.facts, collection, tables)
         yield _repeated(dataset, job.source, seen) or _faulty(dataset, job.source, tables) or dataset
 
 
@@ -185,7 +186,7 @@ class _Writer:
         self._summary.warnings.extend(result.facts.problems)
         base = load_table("collection_obs_index", store.collection.schema).by_name
         extras = store.extend(index_extras(source.obs_index_columns, base), result.events)
-        dataset = rows.dataset(result.facts, store.collection, store.tables()["obs_index"].columns)
+        dataset = _dataset(result.facts, store.collection, store.tables())
         problem = (
             _repeated(dataset, source, self._seen)
             or self._claimed(dataset, source)
@@ -259,6 +260,12 @@ class _Writer:
         self._skipped.add(source.path.resolve())
 
 
+def _dataset(facts: Facts | FluxFacts, collection: Collection, tables: dict[str, Table]) -> Dataset:
+    if isinstance(facts, FluxFacts):
+        return fluxrows.dataset(facts, collection)
+    return rows.dataset(facts, collection, tables["obs_index"].columns)
+
+
 def _faulty(dataset: Dataset, source: Source, tables: dict[str, Table]) -> Problem | None:
     faults = checks.problems(dataset, tables)
     return Problem(source.path, "", "; ".join(faults)) if faults else None
@@ -269,7 +276,10 @@ def _repeated(dataset: Dataset, source: Source, seen: dict[str, Path]) -> Proble
     if first is None:
         seen[dataset.local_id] = source.path
         return None
-    return Problem(source.path, "OBS_ID", f"repeats the identifier {dataset.local_id} of {first}")
+    message = f"repeats the identifier {dataset.local_id} of {first}"
+    if source.kind == EVENTS:
+        return Problem(source.path, "OBS_ID", message)
+    return Problem(source.path, "", f"{message}; give the file another name")
 
 
 def _reason(error: psycopg.Error) -> str:
@@ -292,15 +302,18 @@ def _digest(dataset: Dataset, reading: Reading) -> str:
 
 def _jobs(sources: Any, collection: Collection, *, events: bool) -> Iterator[Job]:
     options = ReadOptions(
-        reference_energy=collection.reference_energy, reference_offset=collection.reference_offset
+        reference_energy=collection.reference_energy,
+        reference_offset=collection.reference_offset,
+        targets=collection.targets,
     )
     return (Job(source, options, events) for source in sources)
 
 
 def _read(job: Job) -> Reading:
     """Everything about one dataset; runs in a reading process. Raises ProductError."""
-    facts = read(job.source, job.options)
-    events = read_events(job.source) if job.events else None
+    is_event_list = job.source.kind == EVENTS
+    facts = read(job.source, job.options) if is_event_list else read_flux(job.source, job.options)
+    events = read_events(job.source) if job.events and is_event_list else None
     files = {f.path: f for f in facts.files}
     products = tuple(
         Product(

@@ -10,6 +10,7 @@ from psycopg import sql
 from psycopg.types.multirange import Multirange
 from psycopg.types.range import Range
 
+from ingest import coverage
 from ingest import events as event_rows
 from ingest.facts import Events
 from ingest.fitstypes import event_extras, merged
@@ -35,10 +36,14 @@ SELECT d.local_id, d.obs_publisher_did, d.root, coalesce(p.path, ''),
     CASE WHEN whole THEN d.fingerprint ELSE '' END, CASE WHEN whole THEN d.digest ELSE '' END
 FROM vo.dataset AS d
 LEFT JOIN ivoa.obscore_hea AS h ON h.obs_publisher_did = d.obs_publisher_did
-LEFT JOIN vo.product AS p ON p.obs_publisher_did = d.obs_publisher_did AND p.product = 'event-list'
+LEFT JOIN ivoa.obscore_healpix AS m ON m.obs_publisher_did = d.obs_publisher_did
+LEFT JOIN vo.product AS p ON p.obs_publisher_did = d.obs_publisher_did
+    AND p.product IN ('event-list', 'spectrum', 'light-curve')
 LEFT JOIN {obs_index} AS i ON i.obs_publisher_did = d.obs_publisher_did
 LEFT JOIN ({counts}) AS e ON e.obs_publisher_did = d.obs_publisher_did,
-LATERAL (SELECT p.path IS NOT NULL AND h.obs_publisher_did IS NOT NULL AND i.obs_publisher_did IS NOT NULL
+LATERAL (SELECT p.path IS NOT NULL AND h.obs_publisher_did IS NOT NULL
+    AND (p.product <> 'event-list' OR i.obs_publisher_did IS NOT NULL)
+    AND m.obs_publisher_did IS NOT NULL
     AND (NOT {events} OR coalesce(e.n, 0) = coalesce(h.ev_xel, 0)) AS whole) AS w
 WHERE d.collection = %s
 """
@@ -75,7 +80,7 @@ class StoreError(RuntimeError):
 
 @dataclass(frozen=True)
 class Known:
-    """What the database has of a dataset; `path` is the file of its event list."""
+    """What the database has of a dataset; `path` is the file of its event list or flux points."""
 
     local_id: str
     obs_publisher_did: str
@@ -205,7 +210,8 @@ class Store:
                 if old is not None:
                     self._delete(old.obs_publisher_did)
                 for name, table in self.tables().items():
-                    self._insert(table, getattr(dataset, name))
+                    if row := getattr(dataset, name):
+                        self._insert(table, row)
                 self._connection.execute(
                     SAVE_DATASET,
                     [
@@ -218,6 +224,7 @@ class Store:
                     ],
                 )
                 self._insert_products(dataset, products)
+                coverage.mark(self._connection, self.collection.name, did)
             if events is not None:
                 self._copy_events(dataset, events, extras)
 
@@ -229,6 +236,7 @@ class Store:
         for response in dataset.responses:
             self._insert(self.tables()["obscore"], response.obscore)
             self._insert(self.tables()["obscore_hea"], response.obscore_hea)
+            self._insert(self.tables()["obscore_healpix"], response.obscore_healpix)
             did = response.obscore["obs_publisher_did"]
             self._insert(table, {"obs_publisher_did": did, **vars(by_name[response.product])})
 
@@ -257,6 +265,7 @@ class Store:
             for statement in ddl.create_indexes(table):
                 self._connection.execute(statement.encode())
             self._connection.execute(f"ANALYZE {ddl.quoted(table)}".encode())
+        coverage.refresh(self._connection, self.collection.name)
 
     def _delete(self, did: str) -> None:
         if self.collection.events:
@@ -264,6 +273,7 @@ class Store:
                 sql.Identifier(self.collection.schema, "events")
             )
             self._connection.execute(statement, [did])
+        coverage.mark(self._connection, self.collection.name, did)
         self._connection.execute(DELETE_DATASET, [did])
 
     def _insert(self, table: Table, row: Row) -> None:
@@ -407,6 +417,7 @@ def dataset_tables(collection: Collection) -> dict[str, Table]:
     return {
         "obscore": core["ivoa.obscore"],
         "obscore_hea": core["ivoa.obscore_hea"],
+        "obscore_healpix": core["ivoa.obscore_healpix"],
         "obs_index": _own_table(collection, "obs_index"),
     }
 

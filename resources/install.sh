@@ -115,6 +115,30 @@ install_clients() {
     done
 }
 
+# XML schemata that the tests validate against: unpacked, since the package itself brings a whole server.
+install_schemata() {
+    schemata="$venv/share/ivoa-schemata"
+    [ -d "$schemata" ] && return
+    if ! can_install; then
+        say "The tests need the XML schemata of Debian's package python3-gavo in $schemata."
+        exit 2
+    fi
+    say "Unpacking the XML schemata of python3-gavo"
+    unpacked=$(mktemp -d)
+    chmod 755 "$unpacked"
+    if ! (cd "$unpacked" && apt-get download -qq python3-gavo 2>/dev/null); then
+        as_root apt-get update -qq
+        (cd "$unpacked" && apt-get download -qq python3-gavo >&2)
+    fi
+    dpkg-deb -x "$unpacked"/python3-gavo_*.deb "$unpacked"
+    mkdir -p "$venv/share"
+    mv "$unpacked/usr/lib/python3/dist-packages/gavo/resources/schemata" "$schemata"
+    rm -rf "$unpacked"
+}
+
 if [ -z "${VO_SERVER_DATABASE_URL:-}" ] || [ "$kind" = test ]; then install_database; fi
 install_python
-if [ "$kind" = test ]; then install_clients; fi
+if [ "$kind" = test ]; then
+    install_clients
+    install_schemata
+fi

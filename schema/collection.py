@@ -11,8 +11,10 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from schema import vocabularies
 from schema.model import Column, SchemaError
 from schema.reserved import is_regular_identifier
+from schema.target import Target, targets
 from schema.types import TYPES
 
 UNREGISTERED: Final = "x-unregistered"
@@ -33,6 +35,8 @@ _DID = re.compile(r"ivo://(?:\{(?:authority|name|id)\}|[A-Za-z0-9._~*+=/?%:!$&'(
 _LONGEST_SCHEMA = 60
 """PostgreSQL cuts names at 63 bytes."""
 
+_DOI = re.compile(r"10\.[0-9]{4,9}/[!-~]+\Z")
+_ORCID = re.compile(r"(?:[0-9]{4}-){3}[0-9]{3}[0-9X]\Z")
 _RIGHTS = {"public", "secure", "proprietary"}
 EVENT_LIST: Final = "event-list"
 _PRODUCT_ROWS = (EVENT_LIST, "aeff", "edisp", "psf", "bkgrate", "rad_max")
@@ -55,10 +59,14 @@ KEYS: Final[Mapping[str, str]] = {
     "facility": "facility_name. Default: TELESCOP of each file.",
     "instrument": "instrument_name. Default: INSTRUME of each file.",
     "creators": "Who made the release, as a list. Default: ORIGIN of each file.",
+    "orcids": "ORCID of each of the creators, in the same order; an empty string for those without one.",
     "publisher": "Who publishes it here. Default: the setting `publisher`.",
     "contact": "Mail address or URL for questions about the data.",
     "reference": "Bibcode or DOI of the publication that describes the release.",
     "reference_url": "Page that describes the release.",
+    "doi": "DOI of the release itself, such as 10.5281/zenodo.1421099.",
+    "subjects": "What it is about: terms of the Unified Astronomy Thesaurus as the IVOA writes them, such as"
+    " gamma-ray-astronomy. Default: what the messenger tells.",
     "progenitor": "URL of what an event list was made from, with the field {id} for the obs_id.",
     "version": "Version of the release.",
     "release_date": "When it became or becomes public (ISO 8601, UTC).",
@@ -75,6 +83,8 @@ KEYS: Final[Mapping[str, str]] = {
     "reference_offset": "Off-axis angle in degrees at which resolutions are taken.",
     "events": "Whether to publish the table of events, one row per event.",
     "simulated": "Whether the data are simulated; then titles say so.",
+    "targets": 'Tables [targets."Name"] with `ra`, `dec` (ICRS, degrees) and `files` (names or patterns):'
+    " what flux points and light curves are of, where their headers do not say it.",
 }
 """The keys of a collection's TOML file, with their meaning."""
 
@@ -106,10 +116,13 @@ class Collection:
     facility: str | None = None
     instrument: str | None = None
     creators: tuple[str, ...] = ()
+    orcids: tuple[str, ...] = ()
     publisher: str | None = None
     contact: str | None = None
     reference: str | None = None
     reference_url: str | None = None
+    doi: str | None = None
+    subjects: tuple[str, ...] = ()
     progenitor: str | None = None
     version: str | None = None
     release_date: str | None = None
@@ -125,6 +138,7 @@ class Collection:
     reference_offset: float = 0.5
     events: bool = False
     simulated: bool = False
+    targets: tuple[Target, ...] = ()
     obs_index_extras: tuple[Column, ...] = ()
     event_extras: tuple[Column, ...] = ()
 
@@ -151,8 +165,10 @@ class Collection:
         values = json.loads(text)
         for key in ("obs_index_extras", "event_extras"):
             values[key] = tuple(Column(**{**c, "type": TYPES[c["type"]]}) for c in values[key])
-        for key in ("creators", "product_rows"):
+        for key in ("creators", "orcids", "product_rows", "subjects"):
             values[key] = tuple(values[key])
+        known = values.get("targets", ())
+        values["targets"] = tuple(Target(**{**t, "files": tuple(t["files"])}) for t in known)
         return cls(**values)
 
     def with_authority(self, authority: str) -> "Collection":
@@ -214,6 +230,8 @@ def _value(key: str, value: Any) -> Any:
         raise CollectionError(f"unknown key {key!r}; known keys: {', '.join(sorted(KEYS))}")
     declared = _FIELDS[key].type
     wanted = getattr(declared, "__name__", str(declared))
+    if key == "targets":
+        return _targets(value)
     if isinstance(value, date | datetime) and key == "release_date":
         return value.isoformat()
     if wanted.startswith("float") and isinstance(value, int) and not isinstance(value, bool):
@@ -224,6 +242,15 @@ def _value(key: str, value: Any) -> Any:
     if kind is None or not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
         raise CollectionError(f"{key} = {value!r}: {told} wanted")
     return value
+
+
+def _targets(value: Any) -> tuple[Target, ...]:
+    if not isinstance(value, Mapping):
+        raise CollectionError(f'targets = {value!r}: tables [targets."Name"] wanted')
+    try:
+        return targets(value)
+    except ValueError as error:
+        raise CollectionError(f"targets: {error}") from error
 
 
 def _problems(c: Collection) -> list[str]:
@@ -265,9 +292,35 @@ def _problems(c: Collection) -> list[str]:
             c.progenitor is not None and not c.progenitor.startswith(("http://", "https://")),
             f"progenitor = {c.progenitor!r}: an http or https URL wanted",
         ),
+        (
+            c.doi is not None and _DOI.match(c.doi) is None,
+            f"doi = {c.doi!r}: a DOI without anything in front wanted, such as 10.5281/zenodo.1421099",
+        ),
+        *((bool(wrong), f"subjects: {wrong}") for wrong in map(_subject_problem, c.subjects)),
+        *((True, f"orcids: {wrong}") for wrong in _orcid_problems(c)),
         (not _is_date(c.release_date), f"release_date = {c.release_date!r}: ISO 8601 wanted"),
     ]
     return [message for wrong, message in checks if wrong]
+
+
+def _subject_problem(term: str) -> str | None:
+    return vocabularies.problem("uat", term)
+
+
+def _orcid_problems(c: Collection) -> list[str]:
+    """What is wrong with the ORCIDs; the last character checks the others (ISO/IEC 7064, MOD 11-2)."""
+    if c.orcids and len(c.orcids) != len(c.creators):
+        return [f"{len(c.orcids)} for {len(c.creators)} creators; one for each wanted, empty for none"]
+    return [f"{orcid!r} is not an ORCID" for orcid in c.orcids if orcid and not _is_orcid(orcid)]
+
+
+def _is_orcid(text: str) -> bool:
+    if _ORCID.match(text) is None:
+        return False
+    total = 0
+    for digit in text.replace("-", "")[:-1]:
+        total = (total + int(digit)) * 2
+    return "0123456789X"[(12 - total % 11) % 11] == text[-1]
 
 
 def _is_date(text: str | None) -> bool:

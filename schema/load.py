@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from schema.collection import Collection
-from schema.ddl import quote, quoted
+from schema.ddl import literal, quote, quoted
 from schema.model import (
     Catalogue,
     Column,
@@ -24,7 +24,10 @@ from schema.types import TYPES
 TABLES = Path(__file__).parent / "tables"
 
 PUBLIC_SCHEMAS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "ivoa": ("Tables that the IVOA defines, over all collections.", ("obscore", "obscore_hea")),
+    "ivoa": (
+        "Tables that the IVOA defines, over all collections.",
+        ("obscore", "obscore_hea", "obscore_healpix"),
+    ),
     "tap_schema": (
         "Description of the published tables (TAP 1.1, section 4).",
         (
@@ -36,7 +39,7 @@ PUBLIC_SCHEMAS: dict[str, tuple[str, tuple[str, ...]]] = {
         ),
     ),
 }
-PRIVATE_TABLES = ("vo_collection", "vo_dataset", "vo_product", "vo_job")
+PRIVATE_TABLES = ("vo_collection", "vo_dataset", "vo_product", "vo_coverage", "vo_job", "vo_record")
 
 
 @cache
@@ -145,7 +148,8 @@ def _fields(table: Table) -> dict[str, Any]:
 def _obscore_view(collection: Collection, obs_index: Table) -> Table:
     """ObsCore, its extension and the observation index of one collection, a row per dataset.
 
-    A response function with a row of its own shows the index row of its observation. Where two of the
+    A response function with a row of its own shows the index row of its observation; spectra and light
+    curves have none. Where two of the
     three have a column of the same name, the first one's is shown.
     """
     core = core_catalogue().by_name
@@ -179,6 +183,7 @@ def _obscore_view(collection: Collection, obs_index: Table) -> Table:
         query=(
             f"SELECT {', '.join(selected)} FROM ivoa.obscore AS o"  # noqa: S608  declared names only
             " JOIN ivoa.obscore_hea AS h ON h.obs_publisher_did = o.obs_publisher_did"
-            f" JOIN {quoted(obs_index)} AS i ON i.obs_publisher_did = o.dataset"
+            f" LEFT JOIN {quoted(obs_index)} AS i ON i.obs_publisher_did = o.dataset"
+            f" WHERE o.obs_collection = {literal(collection.name)}"
         ),
     )

@@ -15,15 +15,24 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vo_server import dali, errors, pages, vosi
 from vo_server.bundles import routes as bundles
+from vo_server.collections import routes as collections
+from vo_server.coverage import routes as coverage
 from vo_server.datalink import request as datalink_request
 from vo_server.datalink import routes as datalink
 from vo_server.db import MOST_WAITING, Database
+from vo_server.hips import routes as hips
 from vo_server.precedence import YoungRequests
 from vo_server.previews import routes as previews
 from vo_server.products import routes as products
+from vo_server.registry import routes as registry
+from vo_server.scs import faults as scs_faults
+from vo_server.scs import routes as scs
 from vo_server.settings import Settings
+from vo_server.sia import routes as sia
 from vo_server.soda import faults
 from vo_server.soda import routes as soda
+from vo_server.ssa import faults as ssa_faults
+from vo_server.ssa import routes as ssa
 from vo_server.tap import pages as tap_pages
 from vo_server.tap import routes as tap
 from vo_server.upload.reaper import reaping
@@ -35,6 +44,9 @@ ERROR_FORMS = {
     "/tap/async": dali.render_error,
     "/datalink/links": datalink_request.render_error,
     "/soda": faults.render,
+    "/scs": scs_faults.render,
+    "/sia": sia.render_error,
+    "/ssa": ssa_faults.render,
 }
 """How errors below a path are told; elsewhere as plain text."""
 
@@ -46,6 +58,16 @@ ROUTES = [
     Route("/soda/sync", soda.sync, methods=["GET", "POST"]),
     Route("/soda/availability", vosi.availability),
     Route("/soda/capabilities", soda.capabilities),
+    Route("/scs/{collection}", scs.search, methods=["GET", "POST"]),
+    Route("/scs/{collection}/availability", scs.availability),
+    Route("/scs/{collection}/capabilities", scs.capabilities),
+    Route("/ssa/{collection}", ssa.find, methods=["GET", "POST"]),
+    Route("/ssa/{collection}/availability", ssa.availability),
+    Route("/ssa/{collection}/capabilities", ssa.capabilities),
+    Route("/spectra", ssa.by_id, methods=["GET", "POST"]),
+    Route("/sia/query", sia.search, methods=["GET", "POST"]),
+    Route("/sia/availability", vosi.availability),
+    Route("/sia/capabilities", sia.capabilities),
     Route("/{service}/async", uws.jobs, methods=["GET", "POST"]),
     Route("/{service}/async/{id}", uws.job, methods=["GET", "POST", "DELETE"]),
     Route("/{service}/async/{id}/results/{name}", uws.result),
@@ -58,10 +80,21 @@ ROUTES = [
     Route("/datalink/links", datalink.links, methods=["GET", "POST"]),
     Route("/datalink/capabilities", datalink.capabilities),
     Route("/datalink/availability", vosi.availability),
+    Route("/files/{path:path}/votable", ssa.by_path),
     Route("/files/{path:path}", products.file),
     Route("/previews/{name}", previews.preview),
+    Route("/coverage/{collection}/{name}", coverage.coverage),
+    Route("/hips/{collection}", hips.root),
+    Route("/hips/{collection}/{path:path}", hips.file),
+    Route("/hipslist", hips.listing),
     Route("/products", products.product, methods=["GET", "POST"]),
     Route("/bundles", bundles.bundles, methods=["GET", "POST"]),
+    Route("/oai", registry.oai, methods=["GET", "POST"]),
+    Route("/registry", registry.page),
+    Route("/collections", collections.listing),
+    Route("/collections/{name:path}", collections.page),
+    Route("/sitemap.xml", collections.sitemap),
+    Route("/robots.txt", collections.robots),
 ]
 """The URL map."""
 

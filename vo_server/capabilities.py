@@ -11,6 +11,7 @@ from schema.model import Catalogue
 from vo_server.adql import FEATURES, RESOLVER_FEATURES, Feature
 from vo_server.results import FORMATS
 from vo_server.settings import Settings
+from vo_server.tap.request import STANDARD
 from vo_server.xmlwriter import node, serialized
 
 CAPABILITIES = "http://www.ivoa.net/xml/VOSICapabilities/v1.0"
@@ -20,15 +21,19 @@ NAMESPACES = {
     "vr": "http://www.ivoa.net/xml/VOResource/v1.0",
     "vs": "http://www.ivoa.net/xml/VODataService/v1.1",
     "tr": "http://www.ivoa.net/xml/TAPRegExt/v1.0",
+    "cs": "http://www.ivoa.net/xml/ConeSearch/v1.0",
+    "ssap": "http://www.ivoa.net/xml/SSA/v1.1",
     "xsi": XSI,
 }
 XSI_TYPE = f"{{{XSI}}}type"
 
 VOSI_ENDPOINTS = (
-    ("ivo://ivoa.net/std/VOSI#capabilities", "/tap/capabilities", "1.0"),
-    ("ivo://ivoa.net/std/VOSI#availability", "/tap/availability", "1.0"),
-    ("ivo://ivoa.net/std/VOSI#tables-1.1", "/tap/tables", "1.1"),
+    ("ivo://ivoa.net/std/VOSI#capabilities", "/capabilities"),
+    ("ivo://ivoa.net/std/VOSI#availability", "/availability"),
 )
+"""What every service has below its path."""
+
+TABLES = ("ivo://ivoa.net/std/VOSI#tables-1.1", "/tap/tables")
 
 EXAMPLES = ("ivo://ivoa.net/std/DALI#examples", "/tap/examples")
 
@@ -42,29 +47,42 @@ UPLOAD_WAYS = ("inline", "http", "https")
 
 
 def capabilities_document(catalogue: Catalogue, settings: Settings) -> bytes:
-    """The whole document."""
-    root = etree.Element(f"{{{CAPABILITIES}}}capabilities", nsmap=NAMESPACES)
-    root.append(_table_access(catalogue, settings))
-    for standard, path, version in VOSI_ENDPOINTS:
-        root.append(vosi_capability(standard, settings.url + path, version))
-    browser = {XSI_TYPE: "vr:WebBrowser"}
+    """The whole document of TAP."""
+    tables = interface(settings.url + TABLES[1], "full", "1.1")
     url = node("accessURL", settings.url + EXAMPLES[1], {"use": "full"})
-    examples = node("interface", None, browser, [url])
-    root.append(node("capability", None, {"standardID": EXAMPLES[0]}, [examples]))
+    examples = node("interface", None, {XSI_TYPE: "vr:WebBrowser"}, [url])
+    return document(
+        [
+            table_access(catalogue, settings),
+            *vosi_capabilities(f"{settings.url}/tap"),
+            node("capability", None, {"standardID": TABLES[0]}, [tables]),
+            node("capability", None, {"standardID": EXAMPLES[0]}, [examples]),
+        ]
+    )
+
+
+def document(capabilities: Iterable[etree._Element]) -> bytes:
+    """The capabilities document of a service."""
+    root = etree.Element(f"{{{CAPABILITIES}}}capabilities", nsmap=NAMESPACES)
+    root.extend(list(capabilities))
     return serialized(root)
 
 
-def vosi_capability(standard: str, url: str, version: str = "1.0") -> etree._Element:
-    """The capability of an endpoint that tells of a service (VOSI 1.1, section 3.1)."""
-    return node("capability", None, {"standardID": standard}, [_interface(url, "full", version)])
+def vosi_capabilities(url: str) -> list[etree._Element]:
+    """The capabilities that the service at this URL has as every service."""
+    return [
+        node("capability", None, {"standardID": standard}, [interface(url + path, "full", "1.0")])
+        for standard, path in VOSI_ENDPOINTS
+    ]
 
 
-def _table_access(catalogue: Catalogue, settings: Settings) -> etree._Element:
+def table_access(catalogue: Catalogue, settings: Settings) -> etree._Element:
+    """The capability of TAP, for registry records, too."""
     rows, octets = {"unit": "row"}, {"unit": "byte"}
     largest = str(min(settings.upload_bytes, settings.request_bytes))
     default = node("default", str(min(settings.maxrec_default, settings.maxrec_hard)), rows)
     children = [
-        _interface(f"{settings.url}/tap", "base", "1.1", role="std"),
+        interface(f"{settings.url}/tap", "base", "1.1", role="std"),
         *_data_models(catalogue),
         _language(RESOLVER_FEATURES if settings.name_resolver else FEATURES),
         *_output_formats(),
@@ -74,7 +92,7 @@ def _table_access(catalogue: Catalogue, settings: Settings) -> etree._Element:
         node("outputLimit", None, None, [default, node("hard", str(settings.maxrec_hard), rows)]),
         node("uploadLimit", None, None, [node("default", largest, octets), node("hard", largest, octets)]),
     ]
-    attributes = {XSI_TYPE: "tr:TableAccess", "standardID": "ivo://ivoa.net/std/TAP"}
+    attributes = {XSI_TYPE: "tr:TableAccess", "standardID": STANDARD}
     return node("capability", None, attributes, children)
 
 
@@ -83,9 +101,12 @@ def _limits(name: str, default: int, hard: int) -> etree._Element:
     return node(name, None, None, [node("default", str(min(default, hard))), node("hard", str(hard))])
 
 
-def _interface(url: str, use: str, version: str, role: str | None = None) -> etree._Element:
+def interface(
+    url: str, use: str, version: str, role: str | None = None, more: Iterable[etree._Element] = ()
+) -> etree._Element:
+    """An interface of parameters; `more` are the elements behind its URL, in the order of the schema."""
     attributes = {XSI_TYPE: "vs:ParamHTTP", "role": role, "version": version}
-    return node("interface", None, attributes, [node("accessURL", url, {"use": use})])
+    return node("interface", None, attributes, [node("accessURL", url, {"use": use}), *more])
 
 
 def _data_models(catalogue: Catalogue) -> Iterator[etree._Element]:

@@ -29,12 +29,16 @@ from schema.collection import Collection, CollectionError
 from vo_server import adqlcheck, cluster, doctor, install
 from vo_server.app import create_app
 from vo_server.cluster import ClusterError
+from vo_server.hips.making import make
+from vo_server.hips.model import ALLSKY_ORDER, DEEPEST, HipsError, directory_of, remove_hips
+from vo_server.hips.published import plan_for
 from vo_server.install import InstallError
 from vo_server.previews.ahead import make_ahead
 from vo_server.previews.kinds import FORMS
 from vo_server.previews.model import Preview, previews_of
 from vo_server.previews.processes import Drawing
 from vo_server.previews.published import event_lists
+from vo_server.registry.refresh import update_records
 from vo_server.settings import LAST_PORT, Settings, SettingsError, listing, load_settings
 from vo_server.uws.worker import work
 
@@ -50,6 +54,7 @@ EXPECTED: Final = (
     SettingsError,
     CollectionError,
     StoreError,
+    HipsError,
     OSError,
     psycopg.OperationalError,
 )
@@ -138,6 +143,8 @@ def serve(
     _log()
     with cluster.running(settings):
         install.require(settings)
+        # The settings that records are made from may have changed.
+        update_records(settings, err.print)
         _greet(settings)
         uvicorn.run(
             create_app(settings),
@@ -197,7 +204,11 @@ def remove(
             size = collection_size(connection, collection)
             if not yes:
                 typer.confirm(f"Remove the collection {collection} with {size} datasets?", abort=True)
+            schemas = [c.schema for c in install.read_collections(connection) if c.name == collection]
             remove_collection(connection, collection, _announcer(settings))
+    for schema in schemas:
+        remove_hips(settings, schema)
+        update_records(settings, err.print)
     out.print(f"{collection}: {size} datasets removed", markup=False)
 
 
@@ -219,6 +230,29 @@ def previews(
         clean = _draw(wanted, settings)
     if not clean:
         raise typer.Exit(DATA_PROBLEMS)
+
+
+@app.command()
+def hips(
+    collection: Annotated[str, typer.Argument(help="Name of the collection (obs_collection).")],
+    order: Annotated[
+        int | None,
+        typer.Option(min=ALLSKY_ORDER, max=DEEPEST, help="Deepest order; without one, by the resolution."),
+    ] = None,
+    processes: Annotated[int | None, typer.Option(min=1, max=32, help="Processes that count.")] = None,
+) -> None:
+    """Make the HiPS of a collection, its counts as a map for Aladin; goes on where it was interrupted."""
+    settings = load_settings(ingest_processes=processes)
+    with cluster.running(settings):
+        install.require(settings)
+        plan = plan_for(settings, collection, order)
+    with _progress("counting") as bar:
+        directory = directory_of(settings, plan.collection)
+        made = make(plan, directory, settings, settings.ingest_processes, bar)
+    if made is None:
+        out.print(f"{collection}: the HiPS is up to date", markup=False)
+    else:
+        out.print(f"{collection}: {made.events} events in {made.tiles} tiles, in {made.tree}", markup=False)
 
 
 @app.command("doctor")
@@ -313,6 +347,7 @@ def _ingest(path: Path, collection: Collection, settings: Settings, prune: bool)
             prune=prune,
             progress=bar,
         )
+    update_records(settings, err.print)
     return _tell(summary)
 
 
@@ -378,7 +413,8 @@ def _show_rows(path: Path, collection: Collection, settings: Settings) -> bool:
             err.print(f"skipped: {found}", markup=False, style="red")
             clean = False
         else:
-            tables = {t: getattr(found, t) for t in ("obscore", "obscore_hea", "obs_index")}
+            names = ("obscore", "obscore_hea", "obscore_healpix", "obs_index")
+            tables = {t: getattr(found, t) for t in names}
             typer.echo(json.dumps(tables, default=str))
     return clean
 

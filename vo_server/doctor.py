@@ -16,10 +16,13 @@ from schema.collection import UNREGISTERED, Collection
 from schema.load import catalogue, collection_schema, private_tables
 from schema.model import Catalogue
 from vo_server import cluster
+from vo_server.coverage.store import STALE
+from vo_server.hips.state import hips_states
 from vo_server.install import ALEMBIC, InstallError, owner, read_collections, reader_url, tables_of
 from vo_server.previews.cache import Cache
 from vo_server.previews.model import previews_of
 from vo_server.previews.published import event_lists
+from vo_server.registry.readiness import wants
 from vo_server.settings import Settings
 from vo_server.upload.store import abandoned
 from vo_server.uws.results import ResultStore
@@ -39,7 +42,9 @@ LEFT JOIN vo.product AS p ON p.obs_publisher_did = o.obs_publisher_did
 WHERE h.obs_publisher_did IS NULL OR p.obs_publisher_did IS NULL ORDER BY 1 LIMIT 5
 """
 UNINDEXED: Final = """
-SELECT d.obs_publisher_did FROM vo.dataset AS d LEFT JOIN {} AS i USING (obs_publisher_did)
+SELECT d.obs_publisher_did FROM vo.dataset AS d
+JOIN vo.product AS p ON p.obs_publisher_did = d.obs_publisher_did AND p.product = 'event-list'
+LEFT JOIN {} AS i ON i.obs_publisher_did = d.obs_publisher_did
 WHERE d.collection = %s AND i.obs_publisher_did IS NULL ORDER BY 1 LIMIT 5
 """
 MISCOUNTED: Final = """
@@ -96,10 +101,13 @@ def examine(settings: Settings, *, deep: bool = False) -> Iterator[Finding]:
         if not relations[0].ok:
             return
         yield from _reader(connection, settings, catalogue(collections))
-        yield from _metadata(connection, collections)
+        yield from _metadata(connection, settings, collections)
         yield from _datasets(connection, collections)
         yield from _files(connection, deep=deep)
         yield _previews(connection, settings)
+        yield _coverage(connection)
+        for state in hips_states(connection, settings, collections):
+            yield Finding(state.what, state.advice, fatal=False)
         yield from _orphans(connection, settings)
 
 
@@ -165,7 +173,9 @@ def _reader(connection: psycopg.Connection, settings: Settings, published: Catal
         yield Finding(f"connection as {role}", f"{message}: see the settings reader_url and reader_role")
 
 
-def _metadata(connection: psycopg.Connection, collections: tuple[Collection, ...]) -> Iterator[Finding]:
+def _metadata(
+    connection: psycopg.Connection, settings: Settings, collections: tuple[Collection, ...]
+) -> Iterator[Finding]:
     for table, expected in tap_schema.rows(catalogue(collections)).items():
         names = psycopg.sql.Identifier("tap_schema", table)
         stored = connection.execute(psycopg.sql.SQL("SELECT * FROM {}").format(names)).fetchall()
@@ -180,6 +190,9 @@ def _metadata(connection: psycopg.Connection, collections: tuple[Collection, ...
                 " before others use its identifiers",
                 fatal=False,
             )
+    missing = [want.what for want in wants(settings, collections)]
+    advice = f"{'; '.join(missing)}. The page /registry says what to do" if missing else None
+    yield Finding("registry", advice, fatal=False)
 
 
 def _relations(connection: psycopg.Connection, collections: tuple[Collection, ...]) -> Iterator[Finding]:
@@ -251,6 +264,13 @@ def _previews(connection: psycopg.Connection, settings: Settings) -> Finding:
     if removed:
         told += f"; {removed} of datasets that have gone or changed were removed"
     return Finding(told)
+
+
+def _coverage(connection: psycopg.Connection) -> Finding:
+    """Marks that an ingest left which did not come to its end."""
+    stale = connection.execute(STALE).fetchall()
+    names = ", ".join(name for name, _ in stale)
+    return Finding("coverage", f"that of {names} is not up to date: ingest again" if stale else None)
 
 
 def _orphans(connection: psycopg.Connection, settings: Settings) -> Iterator[Finding]:

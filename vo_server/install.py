@@ -142,7 +142,8 @@ def grant(connection: psycopg.Connection, settings: Settings) -> None:
         connection.execute(ONE_AT_A_TIME)
         schemas = ["ivoa", "tap_schema", *(c.schema for c in read_collections(connection))]
         connection.execute(sql.SQL("GRANT USAGE ON SCHEMA vo TO {}").format(reader))
-        connection.execute(sql.SQL("GRANT SELECT ON vo.collection, vo.product TO {}").format(reader))
+        private = "vo.collection, vo.product, vo.coverage, vo.record"
+        connection.execute(sql.SQL(f"GRANT SELECT ON {private} TO {{}}").format(reader))
         uploads = sql.Identifier(UPLOADS)
         connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(uploads))
         connection.execute(sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(uploads, reader))

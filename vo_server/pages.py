@@ -9,6 +9,7 @@ from starlette.responses import HTMLResponse, Response
 
 from schema.collection import Collection
 from schema.model import Table
+from vo_server.collections import urls
 from vo_server.db import Database
 from vo_server.settings import Settings
 
@@ -25,20 +26,20 @@ def landing(request: Request) -> Response:
         url=escape(settings.url),
         example=escape(EXAMPLE),
         contact=contact,
-        collections=_collections(database.collections()),
+        collections=_collections(database.collections(), settings.url),
         tables="\n".join(table_row(t, settings.url) for t in database.catalogue().tables),
     )
     return HTMLResponse(page(settings.title, body))
 
 
-def _collections(collections: tuple[Collection, ...]) -> str:
+def _collections(collections: tuple[Collection, ...], url: str) -> str:
     if not collections:
         return "<p>Nothing has been ingested yet.</p>"
-    return f"<ul>{''.join(map(_collection, collections))}</ul>"
+    return f"<ul>{''.join(_collection(c, url) for c in collections)}</ul>"
 
 
-def _collection(c: Collection) -> str:
-    """A collection with the terms that go with every copy of its data."""
+def _collection(c: Collection, url: str) -> str:
+    """A collection, linked to its page, with the terms that go with every copy of its data."""
     simulated = " <b>Simulated data.</b>" if c.simulated else ""
     licence = ""
     if c.licence:
@@ -48,7 +49,8 @@ def _collection(c: Collection) -> str:
     notes = (("Terms", c.terms), ("Attribution", c.attribution), ("Reference", c.reference))
     more = "".join(f"<br>{name}: {escape(text)}" for name, text in notes if text)
     return (
-        f"<li><b>{escape(c.name)}</b>: {escape(c.title or c.description)}"
+        f'<li><b><a href="{escape(urls.page(url, c))}">{escape(c.name)}</a></b>:'
+        f" {escape(c.title or c.description)}"
         f" (schema <code>{escape(c.schema)}</code>).{simulated}{licence}{more}</li>"
     )
 

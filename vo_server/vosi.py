@@ -87,7 +87,7 @@ def table(request: Request) -> Response:
 def tableset_document(catalogue: Catalogue, detail: bool) -> bytes:
     """All published tables as a VOSI tableset."""
     root = etree.Element(f"{{{TABLES}}}tableset", nsmap=TABLE_NAMESPACES)
-    root.extend([_schema_element(s, catalogue, detail) for s in catalogue.schemas])
+    root.extend([schema_element(s, catalogue, detail) for s in catalogue.schemas])
     return serialized(root)
 
 
@@ -98,7 +98,8 @@ def table_document(found: Table, catalogue: Catalogue) -> bytes:
     return serialized(root)
 
 
-def _schema_element(schema: Schema, catalogue: Catalogue, detail: bool) -> etree._Element:
+def schema_element(schema: Schema, catalogue: Catalogue, detail: bool) -> etree._Element:
+    """One schema, for registry records, too."""
     children = optional_nodes(
         name=adql_identifier(schema.name), description=schema.description, utype=schema.utype
     )

@@ -50,7 +50,7 @@ def test_files_without_events_are_left_out_and_damaged_ones_are_kept_for_the_rea
     damaged.write_bytes(b"\x1f\x8b broken")
     release = find_release(tmp_path)
     assert [str(p) for p in release.problems] == [
-        f"{irfs}: holds no EVENTS table: not an event list, left out"
+        f"{irfs}: holds no EVENTS table and no flux points: left out"
     ]
     assert [(s.path, s.local_id) for s in release.sources] == [(damaged, None)]
 

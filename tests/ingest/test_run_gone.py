@@ -110,7 +110,7 @@ def test_a_release_with_nothing_to_publish_makes_no_collection(archive: Archive,
     summary = archive.ingest(empty)
     assert counts(summary) == (0, 0, 0, 1, 0)
     assert [str(p) for p in summary.problems] == [
-        f"{empty}: nothing to read: no index table and no event list (.fits, .fits.gz)"
+        f"{empty}: nothing to read: no index table, no event list and no flux points (.fits, .fits.gz)"
     ]
     (empty / "bad.fits").write_text("no")
     write_dl3(empty / "bad2.fits", SMALL.but(obs_id=1, header={"LIVETIME": -1.0}))

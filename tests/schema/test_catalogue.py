@@ -119,7 +119,10 @@ def test_rows_of_columns() -> None:
     assert (region["indexed"], region["principal"], region["std"]) == (1, 1, 1)
     assert (rows["a.obs_index", "moon"]["unit"], rows["a.obs_index", "moon"]["std"]) == ("deg", 0)
     hidden = {h.name for t in ALL.tables for h in t.hidden}
-    assert hidden == {"dataset", "access_path", "region_circle", "region_polygon", "intervals"}
+    assert hidden == {"dataset", "access_path", "region_circle", "region_polygon", "intervals"} | {
+        "times",
+        "times_order",
+    }
     assert not [name for _, name in rows if name in hidden]
 
 

@@ -51,10 +51,13 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         facility = "F"
         instrument = "I"
         creators = ["A", "B"]
+        orcids = ["0000-0002-1825-0097", ""]
         publisher = "P"
         contact = "a@b"
         reference = "2018A"
         reference_url = "https://r"
+        doi = "10.5281/zenodo.1421099"
+        subjects = ["neutrino-astronomy"]
         progenitor = "https://example.org/dl0/{id}"
         version = "2"
         release_date = 2018-09-01
@@ -70,6 +73,9 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         field_of_view = 4.5
         events = true
         simulated = true
+        [targets.Crab]
+        ra = 83.6
+        dec = 22
         """
     )
     collection = read_collection(tmp_path / "collection.toml")

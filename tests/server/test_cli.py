@@ -108,7 +108,7 @@ def test_a_dry_run_prints_rows_and_needs_no_database(tmp_path: Path, monkeypatch
     write_dl3(tmp_path / "r" / "2.fits", SMALL.but(obs_id=2))
     code, out, err = run("ingest", "--dry-run", str(tmp_path / "r"))
     rows = [json.loads(line) for line in out.splitlines()]
-    assert [sorted(row) for row in rows] == [["obs_index", "obscore", "obscore_hea"]] * 2
+    assert [sorted(row) for row in rows] == [["obs_index", "obscore", "obscore_hea", "obscore_healpix"]] * 2
     assert [row["obscore"]["obs_publisher_did"] for row in rows] == [
         "ivo://x-unregistered/r?1",
         "ivo://x-unregistered/r?2",

@@ -53,7 +53,8 @@ def query_of(example: etree._Element) -> str:
 
 def test_the_examples_run(archive: httpx.Client) -> None:
     found = examples(archive)
-    wanted = {"cone", "fields-of-view", "energy-and-events", "measured-quantities", "time-window", "targets"}
+    wanted = {"cone", "fields-of-view", "energy-and-events", "healpix-cells", "measured-quantities"}
+    wanted |= {"time-window", "targets"}
     assert set(found) == {*wanted, "pointings-hess_dr"}
     rows = {}
     for name, example in found.items():
@@ -66,6 +67,7 @@ def test_the_examples_run(archive: httpx.Client) -> None:
         "cone": 4,
         "fields-of-view": 15,
         "energy-and-events": 99,
+        "healpix-cells": 29,
         "measured-quantities": 20,
         "time-window": 20,
         "targets": 35,

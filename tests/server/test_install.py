@@ -163,7 +163,7 @@ def test_a_database_with_nothing_in_it_becomes_ready(bare: Settings) -> None:
             "SELECT count(*), count(DISTINCT table_name) FROM tap_schema.columns"
         ).fetchone()
     assert row is not None
-    assert row[1] == 7
+    assert row[1] == 8
     assert len(told) <= 1
     again: list[str] = []
     install.install(bare, again.append)

@@ -9,11 +9,12 @@ from astropy.coordinates import SkyCoord
 
 from schema.load import catalogue
 from vo_server.dali import Parameters
+from vo_server.dalivalues import MOST_VERTICES
 from vo_server.errors import UsageError
 from vo_server.eventlists.interval import Interval
 from vo_server.soda.parameters import PARAMETERS, ranges
 from vo_server.soda.request import CutoutRequest, count
-from vo_server.soda.selection import FILTERS, MOST_VERTICES, Selection
+from vo_server.soda.selection import FILTERS, Selection
 from vo_server.soda.shapes import Circle, Polygon, Range, direction
 
 

@@ -243,7 +243,7 @@ def test_too_large_request(client: httpx.Client) -> None:
 def test_pyvo(client: httpx.Client) -> None:
     service = pyvo.dal.TAPService(str(client.base_url.join("/tap")))
     result = service.search("SELECT table_name FROM tap_schema.tables WHERE schema_name = 'ivoa'")
-    assert sorted(result["table_name"]) == ["ivoa.obscore", "ivoa.obscore_hea"]
+    assert sorted(result["table_name"]) == ["ivoa.obscore", "ivoa.obscore_hea", "ivoa.obscore_healpix"]
     assert service.maxrec == 20000
     assert service.hardlimit == 10_000_000
     assert "ivoa.obscore" in service.tables

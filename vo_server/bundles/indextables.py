@@ -77,7 +77,7 @@ def numbers(observations: Sequence[Observation]) -> dict[str, int]:
 
 def hdu_index(observations: Sequence[Observation], ids: Mapping[str, int], names: Mapping[str, str]) -> bytes:
     """Where each HDU lies: `names` are the places in the bundle by path on disk, `ids` as from `numbers`."""
-    listed = [(ids[o.did], p) for o in observations for p in o.products]
+    listed = [(ids[o.did], p) for o in observations for p in o.products if p.product in HDU_TYPES]
     columns: dict[str, tuple[Type, list[Any]]] = {
         "OBS_ID": (BIGINT, [obs_id for obs_id, _ in listed]),
         "HDU_TYPE": (VARCHAR, [HDU_TYPES[p.product] for _, p in listed]),
@@ -94,8 +94,10 @@ def hdu_index(observations: Sequence[Observation], ids: Mapping[str, int], names
 def obs_index_table(observations: Sequence[Observation], ids: Mapping[str, int]) -> bytes:
     """What is known of each observation: all columns of the collections' obs_index that have a value.
 
-    Times are in seconds since the reference in the header, that of the first observation.
+    Times are in seconds since the reference in the header, that of the first observation. Spectra and light
+    curves are no observations.
     """
+    observations = [o for o in observations if any(p.product in HDU_TYPES for p in o.products)]
     rows = [dict(o.index) for o in observations]
     reference = _common_reference(rows)
     kinds: dict[str, tuple[Type, str | None]] = {}

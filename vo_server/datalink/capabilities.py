@@ -3,30 +3,19 @@
 The standard does not ask for them, nor for a word about links in the capabilities of other services.
 """
 
-from typing import Final
-
 from lxml import etree
 
-from vo_server.capabilities import CAPABILITIES, NAMESPACES, XSI_TYPE, vosi_capability
+from vo_server.capabilities import XSI_TYPE, document, vosi_capabilities
 from vo_server.datalink import urls
 from vo_server.datalink.links import MEDIA_TYPE
 from vo_server.datalink.services import STANDARD
 from vo_server.settings import Settings
-from vo_server.xmlwriter import node, optional_nodes, serialized
-
-_VOSI: Final = (
-    ("ivo://ivoa.net/std/VOSI#capabilities", urls.CAPABILITIES),
-    ("ivo://ivoa.net/std/VOSI#availability", urls.AVAILABILITY),
-)
+from vo_server.xmlwriter import node, optional_nodes
 
 
 def capabilities_document(settings: Settings) -> bytes:
     """The whole document."""
-    root = etree.Element(f"{{{CAPABILITIES}}}capabilities", nsmap=NAMESPACES)
-    root.append(links_capability(settings))
-    for standard, path in _VOSI:
-        root.append(vosi_capability(standard, settings.url + path))
-    return serialized(root)
+    return document([links_capability(settings), *vosi_capabilities(f"{settings.url}/datalink")])
 
 
 def links_capability(settings: Settings) -> etree._Element:

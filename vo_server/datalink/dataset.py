@@ -8,6 +8,11 @@ from typing import Any, Final
 from schema.collection import EVENT_LIST
 from vo_server.db import Database, storable
 
+SPECTRUM: Final = "spectrum"
+LIGHT_CURVE: Final = "light-curve"
+FLUX_POINTS: Final = (SPECTRUM, LIGHT_CURVE)
+"""Products that are datasets of their own beside event lists."""
+
 COLUMNS: Final = (
     *("obs_publisher_did", "dataset", "obs_collection", "obs_id", "obs_title", "dataproduct_subtype"),
     *("target_name", "facility_name", "instrument_name", "obs_release_date", "s_ra", "s_dec", "s_region"),
@@ -61,12 +66,19 @@ class Dataset:
     @property
     def product(self) -> str:
         """The name of the product that the dataset is."""
-        return EVENT_LIST if self.is_event_list else self.row["dataproduct_subtype"] or ""
+        if self.is_response:
+            return self.row["dataproduct_subtype"] or ""
+        return next((name for name in FLUX_POINTS if name in self.products), EVENT_LIST)
 
     @property
     def is_event_list(self) -> bool:
-        """Whether it is an event list and no response function."""
-        return self.did == self.observation
+        """Whether it is an event list: no response function, spectrum or light curve."""
+        return self.product == EVENT_LIST
+
+    @property
+    def is_response(self) -> bool:
+        """Whether it is a response function of an observation."""
+        return self.did != self.observation
 
     @property
     def access_url(self) -> str:

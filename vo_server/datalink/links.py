@@ -9,13 +9,14 @@ from urllib.parse import quote
 
 from schema.collection import EVENT_LIST, Collection
 from vo_server.datalink import urls
-from vo_server.datalink.dataset import Dataset
+from vo_server.datalink.dataset import FLUX_POINTS, LIGHT_CURVE, SPECTRUM, Dataset
 from vo_server.previews import kinds
 from vo_server.products.content import FITS
 from vo_server.products.sizes import product_size
 
 TAR: Final = "application/x-tar"
 PAGE: Final = "text/html"
+VOTABLE: Final = "application/x-votable+xml"
 MEDIA_TYPE: Final = "application/x-votable+xml;content=datalink"
 
 RESPONSES: Final = {
@@ -26,6 +27,9 @@ RESPONSES: Final = {
     "rad_max": "Directional cut of a point-like analysis",
 }
 """The response functions that a dataset may have, with their names for people."""
+
+NAMES: Final = {**RESPONSES, SPECTRUM: "Spectrum", LIGHT_CURVE: "Light curve"}
+"""Products with their names for people; what is none of them is an event list."""
 
 PRODUCT_TYPE: Final = "http://www.ivoa.net/rdf/product-type#"
 RESPONSE_TYPE: Final = "http://www.ivoa.net/rdf/response-type#"
@@ -38,6 +42,7 @@ QUALIFIERS: Final = {
     **{name: RESPONSE_TYPE + name for name in RESPONSES},
     # The vocabulary has no term of its own for it.
     "rad_max": RESPONSE_TYPE + "response-function",
+    **{name: PRODUCT_TYPE + name for name in FLUX_POINTS},
 }
 """content_qualifier as the bare name that gammapy reads -> as the URI of a term."""
 
@@ -103,12 +108,16 @@ def links(
     )
     if dataset.is_event_list:
         yield from _calibrations(dataset, server)
-    else:
+    elif dataset.product == SPECTRUM:
+        text = "Spectrum: the flux points as a VOTable"
+        yield _link(dataset, urls.spectrum(server, dataset.did), text, "#this", VOTABLE, SPECTRUM, "votable")
+    elif dataset.is_response:
         text = "Links of the event list that the response function belongs to"
         yield _link(dataset, urls.links(server, [dataset.observation]), text, "#coderived", MEDIA_TYPE)
-    url = urls.bundle(server, dataset.observation)
-    text = "Event list and response functions with their index tables, as gammapy and others open it"
-    yield _link(dataset, url, text, "#package", TAR, EVENT_BUNDLE)
+    if dataset.is_event_list or dataset.is_response:
+        url = urls.bundle(server, dataset.observation)
+        text = "Event list and response functions with their index tables, as gammapy and others open it"
+        yield _link(dataset, url, text, "#package", TAR, EVENT_BUNDLE)
     if dataset.is_event_list:
         yield from _previews(dataset, server)
     for service in services:
@@ -136,7 +145,7 @@ def with_uris(link: Link) -> Link:
 
 
 def _name(product: str) -> str:
-    return RESPONSES.get(product, "Event list")
+    return NAMES.get(product, "Event list")
 
 
 def _link(  # noqa: PLR0913  the columns of a row
@@ -200,7 +209,7 @@ def _previews(dataset: Dataset, server: str) -> Iterator[Link]:
 
 def _origins(dataset: Dataset, collection: Collection) -> Iterator[Link]:
     """What the data were made from, and what is written about them."""
-    if collection.progenitor:
+    if collection.progenitor and dataset.product not in FLUX_POINTS:
         url = collection.progenitor.replace("{id}", quote(dataset.row["obs_id"], safe=""))
         text = "Data that the event list was made from"
         yield Link(

@@ -26,6 +26,11 @@ def product(server: str, did: str, name: str) -> str:
     return f"{server}/products?ID={_encoded(did)}&PRODUCT={_encoded(name)}"
 
 
+def spectrum(server: str, did: str) -> str:
+    """A spectrum as a VOTable."""
+    return f"{server}/spectra?ID={_encoded(did)}"
+
+
 def bundle(server: str, did: str) -> str:
     """The event list with all that its analysis needs, as one archive."""
     return f"{server}/bundles?ID={_encoded(did)}"

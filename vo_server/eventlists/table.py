@@ -82,8 +82,9 @@ class Table:
 
 
 def _column(column: fits.Column, stored: np.dtype[np.generic], offset: int) -> Column:
+    single = stored.base if stored.shape == (1,) else stored  # as some programs write TDIM
     return Column(
-        stored.newbyteorder(">"),
+        single.newbyteorder(">"),
         offset,
         1.0 if column.bscale in {None, ""} else float(column.bscale),
         0.0 if column.bzero in {None, ""} else float(column.bzero),

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from vo_server.previews.kinds import FORMS, KINDS, VERSION
 from vo_server.products.file import Place
@@ -52,6 +52,11 @@ class Preview:
     form: str
 
     @property
+    def subject(self) -> str:
+        """What is shown, for messages."""
+        return self.event_list.obs_publisher_did
+
+    @property
     def key(self) -> str:
         """Differs wherever the picture does: by what is told of the dataset, its files, and the drawing.
 
@@ -62,6 +67,18 @@ class Preview:
         told = {**asdict(found), "events": places[0], "gti": places[1]}
         text = json.dumps([VERSION, self.kind, self.form, told], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+class Picture(Protocol):
+    """What the processes draw: previews, and other pictures that `vo_server.previews.worker` knows."""
+
+    @property
+    def key(self) -> str:
+        """Differs wherever the picture does."""
+
+    @property
+    def subject(self) -> str:
+        """What is shown, for messages."""
 
 
 class Answer(NamedTuple):

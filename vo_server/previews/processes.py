@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from vo_server.errors import DrawingError, MissingFileError, NotFoundError, OverloadError
 from vo_server.previews.cache import Cache
-from vo_server.previews.model import Answer, Preview
+from vo_server.previews.model import Answer, Picture
 from vo_server.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ class Process:
             )
         self._connection = ours
 
-    def draw(self, preview: Preview) -> bytes:
+    def draw(self, preview: Picture) -> bytes:
         """The picture. Raises NotFoundError where it cannot be made, DrawingError if the process ended."""
         try:
             self._connection.send(preview)
@@ -65,7 +65,7 @@ class Process:
             raise DrawingError from error
         self.used = time.monotonic()
         if answer.picture is None:
-            log.warning("no preview of %s: %s", preview.event_list.obs_publisher_did, answer.reason)
+            log.warning("no preview of %s: %s", preview.subject, answer.reason)
             raise (
                 MissingFileError
                 if answer.missing
@@ -100,7 +100,7 @@ class Drawing:
         self._pending: dict[str, Future[bytes]] = {}
         self._closed = False
 
-    def draw(self, preview: Preview) -> Future[bytes]:
+    def draw(self, preview: Picture) -> Future[bytes]:
         """The picture when it has been drawn and kept.
 
         The future raises as `Process.draw` does. Raises OverloadError if too many wait.
@@ -142,7 +142,7 @@ class Drawing:
         with self._lock:
             return len(self._idle) + len(self._running)
 
-    def _make(self, preview: Preview, key: str) -> bytes:
+    def _make(self, preview: Picture, key: str) -> bytes:
         kept = self.cache.read(key)
         if kept is not None:
             return kept

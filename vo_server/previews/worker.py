@@ -6,23 +6,30 @@ It takes previews from a connection and answers each with an Answer, until the o
 import os
 import sys
 import warnings
+from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
-from typing import Final
+from typing import Any, Final
 
+from vo_server.coverage import drawing as coverage
+from vo_server.coverage.picture import SkyPicture
 from vo_server.errors import ChangedFileError, MissingFileError
 from vo_server.previews.drawing import use_style
 from vo_server.previews.making import make
-from vo_server.previews.model import Answer, Preview
+from vo_server.previews.model import Answer, Picture, Preview
 from vo_server.products.fitsfile import FitsError
 
 _NICENESS: Final = 10
 """Queries come first."""
 
 
-def answer(preview: Preview) -> Answer:
-    """Make a preview."""
+MAKERS: Final[Mapping[type, Callable[[Any], bytes]]] = {Preview: make, SkyPicture: coverage.make}
+"""What is drawn -> what draws it."""
+
+
+def answer(preview: Picture) -> Answer:
+    """Make a preview or another picture."""
     try:
-        return Answer(make(preview))
+        return Answer(MAKERS[type(preview)](preview))
     except MissingFileError as error:
         return Answer(None, str(error), missing=True)
     except ChangedFileError:

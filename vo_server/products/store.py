@@ -9,7 +9,7 @@ from vo_server.products.file import Record
 
 GTI: Final = "gti"
 
-NAMES: Final = (EVENT_LIST, GTI, "aeff", "edisp", "psf", "bkgrate", "rad_max")
+NAMES: Final = (EVENT_LIST, GTI, "aeff", "edisp", "psf", "bkgrate", "rad_max", "spectrum", "light-curve")
 """The products that a dataset can have."""
 
 FILE_OF_DATASET: Final = """

@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
+from moc.forms import FORMS as MOC_FORMS
 from vo_server.errors import UsageError
-from vo_server.results import columnar, fitstable, jsontable, plain, text, votable, webpage
+from vo_server.results import columnar, fitstable, jsontable, mocs, plain, text, votable, webpage
 from vo_server.results.result import Result
 
 Writer = Callable[[Result], Iterator[bytes]]
@@ -40,6 +41,14 @@ class Format:
 _OUTPUT = "ivo://ivoa.net/std/TAPRegExt#output-"
 
 _VOTABLE = "application/x-votable+xml"
+
+
+def _moc_format(kind: str, form: str) -> Format:
+    """What a result covers; FITS goes by the bare name of the kind."""
+    names = (kind, f"{kind}-{form}") if form == "fits" else (f"{kind}-{form}",)
+    media_type = f"{MOC_FORMS[form].media_type};serialization={kind}"
+    return Format((media_type,), names, form, partial(mocs.write_moc, kind=kind, form=form))
+
 
 FORMATS: tuple[Format, ...] = (
     Format(
@@ -81,6 +90,7 @@ FORMATS: tuple[Format, ...] = (
     Format(("application/json",), ("json",), "json", jsontable.write_json, inline=True),
     Format(("text/html",), ("html",), "html", webpage.write_html, charset="utf-8", inline=True),
     Format(("text/plain",), ("text", "txt"), "txt", plain.write_plain, charset="utf-8", inline=True),
+    *(_moc_format(kind, form) for kind in mocs.COLLECTED for form in MOC_FORMS),
 )
 
 DEFAULT = FORMATS[0]

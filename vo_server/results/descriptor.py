@@ -20,7 +20,8 @@ class ServiceParameter(NamedTuple):
     """A parameter of a service.
 
     It has a constant `value`, or its values are those of the FIELD with the XML ID `ref`, or the user
-    gives one: then `minimum` and `maximum`, where there are any, say in which range it makes sense.
+    gives one: then `minimum` and `maximum`, where there are any, say in which range it makes sense, and
+    `options` which values there are.
     """
 
     name: str
@@ -34,10 +35,12 @@ class ServiceParameter(NamedTuple):
     ucd: str | None = None
     minimum: str | None = None
     maximum: str | None = None
+    options: tuple[str, ...] = ()
+    utype: str | None = None
 
 
 @lru_cache(maxsize=1024)
-def _param(parameter: ServiceParameter) -> str:
+def param(parameter: ServiceParameter) -> str:
     """The PARAM element; remembered, since most are the same in all descriptors of a document."""
     opening = start(
         "PARAM",
@@ -47,12 +50,14 @@ def _param(parameter: ServiceParameter) -> str:
         xtype=parameter.xtype,
         unit=parameter.unit,
         ucd=parameter.ucd,
+        utype=parameter.utype,
         ref=parameter.ref,
         value=parameter.value,
     )
     description = element("DESCRIPTION", parameter.description) if parameter.description else ""
     bounds = (("MIN", parameter.minimum), ("MAX", parameter.maximum))
     limits = "".join(element(name, value=value) for name, value in bounds if value is not None)
+    limits += "".join(element("OPTION", value=value) for value in parameter.options)
     return f"{opening}{description}{f'<VALUES>{limits}</VALUES>' if limits else ''}</PARAM>"
 
 
@@ -79,9 +84,9 @@ class ServiceDescriptor:
         lines = [
             start("RESOURCE", type="meta", utype=self.utype, ID=self.id, name=self.name),
             element("DESCRIPTION", self.description) if self.description else "",
-            *(_param(ServiceParameter(name, value)) for name, value in told.items() if value),
+            *(param(ServiceParameter(name, value)) for name, value in told.items() if value),
             '<GROUP name="inputParams">',
-            *map(_param, self.inputs),
+            *map(param, self.inputs),
             "</GROUP>",
             "</RESOURCE>\n",
         ]

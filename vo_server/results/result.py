@@ -9,7 +9,7 @@ import pyarrow as pa
 from vo_server.errors import DataError, ServerError, VOError
 from vo_server.precedence import PRECEDENCE
 from vo_server.results import arrow
-from vo_server.results.descriptor import ServiceDescriptor
+from vo_server.results.descriptor import ServiceDescriptor, ServiceParameter
 from vo_server.results.field import ResultField
 
 
@@ -59,7 +59,8 @@ class Result:
 
     `stream` should offer one row more than `maxrec` if there are more: only then is `overflow` set,
     while the batches are read. `failure` is set by a writer that tells it at the end of its document.
-    `infos` describe the answer, `data_infos` the data in it (IVOA Data Origin, sections 3.1 and 3.2).
+    `infos` describe the answer, `data_infos` the data in it (IVOA Data Origin, sections 3.1 and 3.2),
+    `params` are PARAMs about them all and `utype` is the role of the table in a data model.
     `votable_version` is the `version` attribute of a VOTable, `services` stand behind its rows and are asked
     for when those are out, and `field_ids` are the XML IDs of the columns (by number) that they refer to.
     `shortened` tells why rows are missing that `maxrec` would allow.
@@ -70,6 +71,8 @@ class Result:
     maxrec: int
     infos: tuple[Info, ...] = ()
     data_infos: tuple[Info, ...] = ()
+    params: tuple[ServiceParameter, ...] = ()
+    utype: str | None = None
     votable_version: str = "1.4"
     services: Iterable[ServiceDescriptor] = ()
     field_ids: Mapping[int, str] = field(default_factory=dict)

@@ -16,6 +16,7 @@ from schema.types import Type
 from vo_server.errors import ServerError, VOError, report
 from vo_server.results import arrow, binary
 from vo_server.results.cells import ELEMENT_NULL, ascii_cells, between, joined, text_cells
+from vo_server.results.descriptor import param
 from vo_server.results.field import ResultField
 from vo_server.results.result import Info, Result
 from vo_server.xmlwriter import element, escape, start
@@ -26,6 +27,9 @@ NAMESPACE = "http://www.ivoa.net/xml/VOTable/v1.3"  # of VOTable 1.3 up to 1.5
 
 _SERVICES: Final = 100
 """Descriptors that are written at a time."""
+
+POSITIONS = ("pos.eq", "pos_eq_")
+"""How UCDs of equatorial positions begin, in UCD1+ and in the UCD1 of cone searches."""
 
 DAYS = {"time.start", "time.end", "time.epoch"}
 CALENDAR = {"time.release", "time.creation", "time.processing"}
@@ -41,7 +45,7 @@ class Frame:
 
 
 def _is_position(column: ResultField) -> bool:
-    return column.type.is_geometry or _main_word(column).startswith("pos.eq")
+    return column.type.is_geometry or _main_word(column).startswith(POSITIONS)
 
 
 def _is_mjd(column: ResultField) -> bool:
@@ -117,10 +121,14 @@ def metadata_document(result: Result) -> bytes:
     return "\n".join([*lines, "</TABLE>", "</RESOURCE>", *_services(result), "</VOTABLE>", ""]).encode()
 
 
-def error_document(message: str, version: str = "1.4") -> bytes:
-    """The VOTable that tells an error: QUERY_STATUS and no table (DALI 1.1, section 4.4.2)."""
+def error_document(message: str, version: str = "1.4", infos: Sequence[Info] = ()) -> bytes:
+    """The VOTable that tells an error: QUERY_STATUS and no table (DALI 1.1, section 4.4.2).
+
+    `infos` tell it once more, in the words of another protocol.
+    """
     status = element("INFO", message, name="QUERY_STATUS", value="ERROR")
-    return (f'{_root(version)}<RESOURCE type="results">{status}</RESOURCE></VOTABLE>\n').encode()
+    opening = _root(version) + _infos(infos)
+    return f'{opening}<RESOURCE type="results">{status}</RESOURCE></VOTABLE>\n'.encode()
 
 
 class _Ending:
@@ -168,7 +176,8 @@ def _head(result: Result, types: Sequence[Type], serialisation: Serialisation) -
     return [
         _root(result.votable_version) + _infos(result.infos) + "".join(used),
         '<RESOURCE type="results">' + _status("OK") + _infos(result.data_infos),
-        "<TABLE>",
+        *map(param, result.params),
+        start("TABLE", utype=result.utype),
         *(
             _field(c, t, serialisation.scalar_nulls, result.field_ids.get(number))
             for number, (c, t) in enumerate(zip(result.columns, types, strict=True))

@@ -4,34 +4,28 @@ from typing import Final
 
 from lxml import etree
 
-from vo_server.capabilities import CAPABILITIES, NAMESPACES, XSI_TYPE, vosi_capability
+from vo_server.capabilities import XSI_TYPE, document, vosi_capabilities
 from vo_server.products.content import FITS
 from vo_server.settings import Settings
 from vo_server.soda.parameters import PARAMETERS, Parameter
-from vo_server.xmlwriter import node, optional_nodes, serialized
+from vo_server.xmlwriter import node, optional_nodes
 
 SYNC: Final = ("ivo://ivoa.net/std/SODA#sync-1.0", "/soda/sync")
 ASYNC: Final = ("ivo://ivoa.net/std/SODA#async-1.0", "/soda/async")
 
-_VOSI: Final = (
-    ("ivo://ivoa.net/std/VOSI#capabilities", "/soda/capabilities"),
-    ("ivo://ivoa.net/std/VOSI#availability", "/soda/availability"),
-)
 _QUERY_TYPES: Final = {SYNC: ("GET", "POST"), ASYNC: ("POST",)}
 
 
 def capabilities_document(settings: Settings) -> bytes:
     """The whole document; the order of elements is that of VODataService 1.1."""
-    root = etree.Element(f"{{{CAPABILITIES}}}capabilities", nsmap=NAMESPACES)
-    for standard, path in _VOSI:
-        root.append(vosi_capability(standard, settings.url + path))
+    own = []
     for (standard, path), query_types in _QUERY_TYPES.items():
         children = [node("queryType", kind) for kind in query_types]
         if path == SYNC[1]:
             children.append(node("resultType", FITS))
         children += [_parameter(parameter) for parameter in PARAMETERS]
-        root.append(_capability(standard, settings.url + path, children))
-    return serialized(root)
+        own.append(_capability(standard, settings.url + path, children))
+    return document([*vosi_capabilities(f"{settings.url}/soda"), *own])
 
 
 def _capability(standard: str, url: str, children: list[etree._Element]) -> etree._Element:

@@ -47,7 +47,7 @@ def find(database: Database, did: str) -> Dataset:
     if not own:
         raise NotFoundError(f"ID: there is no dataset {did[:200]!r}")
     if EVENT_LIST not in own:
-        raise UsageError(f"ID: {did!r} is a response function; cutouts are made of event lists")
+        raise UsageError(f"ID: {did!r} is no event list; cutouts are made of event lists")
     path = own[EVENT_LIST].record.path
     kept = {place.hdu for place in own.values() if place.record.path == path}
     return Dataset(did, obs_id, own, frozenset(place.hdu for place in others) - kept)

@@ -20,6 +20,7 @@ class Example:
 
 OBSCORE: Final = "ivoa.obscore"
 HEA: Final = "ivoa.obscore_hea"
+HEALPIX: Final = "ivoa.obscore_healpix"
 
 GENERAL: Final[tuple[Example, ...]] = (
     Example(
@@ -52,6 +53,16 @@ FROM ivoa.obscore NATURAL JOIN ivoa.obscore_hea
 WHERE energy_min < 1e12 AND ev_xel > 1000
 ORDER BY ev_xel DESC""",
         (OBSCORE, HEA),
+    ),
+    Example(
+        "healpix-cells",
+        "Datasets by HEALPix cell",
+        "How many datasets point to each cell of order 3; cells are nested, in ICRS.",
+        """SELECT healpix_index / 262144 AS cell, COUNT(*) AS datasets
+FROM ivoa.obscore NATURAL JOIN ivoa.obscore_healpix
+GROUP BY healpix_index / 262144
+ORDER BY datasets DESC""",
+        (OBSCORE, HEALPIX),
     ),
     Example(
         "measured-quantities",

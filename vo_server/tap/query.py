@@ -18,8 +18,6 @@ from vo_server.tap.explain import ExplainedStream, explained
 from vo_server.tap.request import TapRequest
 from vo_server.upload.uploads import Uploads, load
 
-STANDARD = "ivo://ivoa.net/std/TAP"
-
 _TRANSLATIONS = TranslationCache()
 
 
@@ -47,8 +45,11 @@ def run(
             columns=uploads.declared(translation.columns),
             stream=uploads.dropped_after(stream),
             maxrec=request.maxrec,
-            infos=dali.origin(settings, STANDARD, request_url, request.query),
-            data_infos=(Info("standardID", STANDARD), *_rights(translation, database.collections())),
+            infos=dali.origin(settings, request.standard, request_url, request.query),
+            data_infos=(
+                Info("standardID", request.standard),
+                *_rights(translation, database.collections()),
+            ),
             votable_version=settings.votable_version,
             services=links.services,
             field_ids=links.field_ids,

@@ -10,6 +10,8 @@ from vo_server.settings import Settings
 from vo_server.upload.parameters import Reference, references
 from vo_server.upload.source import NO_PARTS, Parts
 
+STANDARD = "ivo://ivoa.net/std/TAP"
+
 LANGUAGES = ("ADQL", "ADQL-2.0", "ADQL-2.1")
 
 RUNID_LENGTH = 64
@@ -17,7 +19,10 @@ RUNID_LENGTH = 64
 
 @dataclass(frozen=True, slots=True)
 class TapRequest:
-    """A query to run: the same for a synchronous request and for a job."""
+    """A query to run: the same for a synchronous request, for a job, and for services that write their own.
+
+    `standard` is the protocol in which it was asked for.
+    """
 
     query: str
     maxrec: int
@@ -26,6 +31,7 @@ class TapRequest:
     runid: str | None = None
     uploads: tuple[Reference, ...] = ()
     parts: Parts = field(default_factory=dict)
+    standard: str = STANDARD
 
     @classmethod
     def from_parameters(

@@ -1,0 +1,1 @@
+"""Multi-order coverage maps (MOC 2.0) of sky and time as values: no database, no files."""

@@ -1,0 +1,60 @@
+"""The cone search of each collection, and what it tells about itself."""
+
+from anyio.to_thread import run_sync
+from starlette.requests import Request
+from starlette.responses import Response
+
+from schema.collection import Collection
+from schema.model import Table
+from vo_server import dali, vosi
+from vo_server.cancellation import Cancellation
+from vo_server.db import Database
+from vo_server.errors import NotFoundError
+from vo_server.results.response import ResultResponse, cancelled_by_disconnect
+from vo_server.scs import cone
+from vo_server.scs.capabilities import capabilities_document
+from vo_server.settings import Settings
+from vo_server.tap import query
+
+
+async def search(request: Request) -> Response:
+    """The datasets of a collection in a cone; runs as a query of TAP does."""
+    settings: Settings = request.app.state.settings
+    database: Database = request.app.state.database
+    url = dali.public_request_url(request, settings)
+    parameters = await dali.read_parameters(request, settings)
+    _, table = await run_sync(published, request)
+    wanted = cone.request(parameters, table, settings)
+    cancellation = Cancellation()
+    async with cancelled_by_disconnect(request.receive, cancellation.cancel):
+        result = await run_sync(query.run, wanted, database, settings, url, cancellation)
+    result.columns = cone.named(result.columns)
+    return ResultResponse(result, wanted.format, wanted.content_type)
+
+
+def capabilities(request: Request) -> Response:
+    """The services behind this URL (VOSI 1.1)."""
+    collection, _ = published(request)
+    document = capabilities_document(collection, request.app.state.database, request.app.state.settings)
+    return Response(document, media_type="text/xml")
+
+
+def availability(request: Request) -> Response:
+    """Whether the service is up, if there is such a collection."""
+    published(request)
+    return vosi.availability(request)
+
+
+def published(request: Request) -> tuple[Collection, Table]:
+    """The collection that the path of a request names by its schema, and its table of datasets.
+
+    Raises NotFoundError.
+    """
+    database: Database = request.app.state.database
+    wanted = request.path_params["collection"]
+    table = database.catalogue().by_name.get(f"{wanted}.obscore")
+    found = next((c for c in database.collections() if c.schema == wanted), None)
+    if found is None or table is None:
+        known = ", ".join(c.schema for c in database.collections()) or "none"
+        raise NotFoundError(f"There is no collection {wanted!r} here; there are: {known}.")
+    return found, table

@@ -1,0 +1,1 @@
+"""SIA 2.0: search of ivoa.obscore by parameters, the query path of TAP behind it."""
