@@ -154,7 +154,6 @@ def serve(
             log_level="warning",
             access_log=False,
             http="httptools",
-            loop="uvloop",
             timeout_graceful_shutdown=5,
         )
 

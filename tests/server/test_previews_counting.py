@@ -277,7 +277,7 @@ def test_a_damaged_gzip_file(tmp_path: Path) -> None:
 
 
 def test_a_real_run_against_gammapy(shared_data: Path) -> None:
-    path = shared_data / "hess-dl3-dr1/data/hess_dl3_dr1_obs_id_023523.fits.gz"
+    path = (shared_data / "hess-dl3-dr1/data/hess_dl3_dr1_obs_id_023523.fits.gz").resolve()
     theirs = EventList.read(path)
     events = opened(place(path, "EVENTS"))
     frame = sky_frame(83.633333, 21.514444, 5.0, events.rows)

@@ -163,7 +163,7 @@ def descriptors(answer: httpx.Response) -> dict[str, Resource]:
 def test_it_leads_to_links_and_describes_itself(client: httpx.Client) -> None:
     for answer in (search(client), search(client, ("MAXREC", "0"))):
         known = descriptors(answer)
-        assert set(known) == {"links", "this"}
+        assert set(known) == {"links", "cutout", "this"}
         this = {p.name: p.value for p in known["this"].params}
         assert this["standardID"] == STANDARD
         assert this["accessURL"] == f"{str(client.base_url).rstrip('/')}/sia/query"

@@ -106,7 +106,7 @@ def test_no_event_is_no_content(client: httpx.Client) -> None:
         ([("ID", "ivo://no/such?thing")], 404, "UsageError", "no dataset"),
         ([("ID", "x" * 5000)], 404, "UsageError", "no dataset"),
         ([("ID", "a\0b")], 404, "UsageError", "no dataset"),
-        ([("ID", f"{DID}1/aeff")], 400, "UsageError", "response function"),
+        ([("ID", f"{DID}1/aeff")], 400, "UsageError", "no event list"),
         ([("ID", f"{DID}gone")], 404, "UsageError", "missing"),
         ([("ID", f"{DID}1"), ("ID", f"{DID}2")], 400, "MultiValuedParamNotSupported", "ID"),
         ([("ID", f"{DID}1"), ("TIME", "1 2"), ("time", "1 2")], 400, "MultiValuedParamNotSupported", "TIME"),
