@@ -33,6 +33,9 @@ _CURL = shutil.which("curl") or "curl"
 SMALL = 200
 """Small queries of one measurement."""
 
+FIRST_OCTET = 0.2
+"""Seconds that the first octet of an answer may come after the first row that the database gives."""
+
 MEMORY_LIMIT = 300.0
 """MB of the server process at its peak."""
 
@@ -204,7 +207,9 @@ def downloads() -> Iterator[Figure]:
                 )
                 yield Figure(f"{form}, {width} columns", ours, yardstick, limit, f"COPY {theirs}")
             firsts = [server.download(sql, "votable") for _ in range(REPEATS)]
-            yield Figure(f"first octet, {width} columns", median(firsts), _first_row(server, sql), 3.0)
+            row = _first_row(server, sql)
+            note = f"yardstick: 0.2 s after the first row of the database, {1000 * row:.1f} ms"
+            yield Figure(f"first octet, {width} columns", median(firsts), row + FIRST_OCTET, 1.0, note)
         yield from _memory(server, ROWS)
         yield from _memory(server, 5 * ROWS)
 

@@ -33,6 +33,7 @@ from vo_server.hips.making import make
 from vo_server.hips.model import ALLSKY_ORDER, DEEPEST, HipsError, directory_of, remove_hips
 from vo_server.hips.published import plan_for
 from vo_server.install import InstallError
+from vo_server.memory import share_arenas
 from vo_server.previews.ahead import make_ahead
 from vo_server.previews.kinds import FORMS
 from vo_server.previews.model import Preview, previews_of
@@ -138,6 +139,7 @@ def serve(
     port: Annotated[int | None, typer.Option(min=1, max=LAST_PORT, help="Port to listen on.")] = None,
 ) -> None:
     """Serve the published collections over HTTP until interrupted."""
+    share_arenas()
     settings = load_settings(host=host, port=port)
     _check_port(settings)
     _log()
