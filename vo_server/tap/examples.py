@@ -58,11 +58,11 @@ ORDER BY ev_xel DESC""",
         "healpix-cells",
         "Datasets by HEALPix cell",
         "How many datasets point to each cell of order 3; cells are nested, in ICRS.",
-        """SELECT healpix_index / 262144 AS cell, COUNT(*) AS datasets
-FROM ivoa.obscore NATURAL JOIN ivoa.obscore_healpix
-GROUP BY healpix_index / 262144
+        """SELECT cell, COUNT(*) AS datasets
+FROM (SELECT healpix_index / 262144 AS cell FROM ivoa.obscore_healpix) AS cells
+GROUP BY cell
 ORDER BY datasets DESC""",
-        (OBSCORE, HEALPIX),
+        (HEALPIX,),
     ),
     Example(
         "measured-quantities",
