@@ -13,7 +13,7 @@ from benchmarks.installation import installed
 from benchmarks.measure import Benchmark, Figure, compare
 from benchmarks.results import Server, serving_over
 from ingest.run import collection_of, ingest_release
-from vo_server import install
+from vo_server import install, roles
 
 GROWTH = 20.0
 """MB by which the server may grow while it sends a bundle."""
@@ -30,7 +30,7 @@ def published(events: bool = False) -> Iterator[tuple[Server, BenchmarkRelease]]
     """A server over the release that benchmarks read."""
     with release() as data, installed() as settings:
         collection = replace(collection_of(data.path, None, settings.authority), events=events)
-        with install.owner(settings) as connection:
+        with roles.owner(settings) as connection:
             ingest_release(
                 data.path,
                 collection,

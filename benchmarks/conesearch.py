@@ -14,7 +14,7 @@ from benchmarks.results import Server, serving_over
 from schema.collection import collection_from
 from schema.load import catalogue
 from schema.model import Table
-from vo_server import install
+from vo_server import roles
 from vo_server.dali import Parameters
 from vo_server.scs.cone import request
 from vo_server.settings import Settings
@@ -33,7 +33,7 @@ def conesearch() -> Iterator[Figure]:
     table = catalogue((collection_from({"name": NAME}, Path(NAME)),)).by_name[f"{NAME}.obscore"]
     with installed() as settings:
         publish(settings, OBSERVATIONS)
-        with install.owner(settings) as connection:
+        with roles.owner(settings) as connection:
             connection.execute("VACUUM ANALYZE")
         with serving_over(settings) as server:
             for radius, count in SEARCHES.items():

@@ -7,7 +7,7 @@ import psycopg
 from benchmarks.installation import installed
 from benchmarks.measure import Benchmark, Figure, compare
 from ingest import coverage
-from vo_server import install
+from vo_server import roles
 
 ROWS = 100_000
 """Observations, 14 a night in 500 fields."""
@@ -39,7 +39,7 @@ _ALL = "UPDATE vo.coverage SET stale = true"
 
 def kept_true() -> Iterator[Figure]:
     """The refresh after one observation has changed, and that of everything."""
-    with installed() as settings, psycopg.connect(install.owner_url(settings), autocommit=True) as connection:
+    with installed() as settings, psycopg.connect(roles.owner_url(settings), autocommit=True) as connection:
         connection.execute(_COLLECTION)
         connection.execute(_DATASETS, [ROWS])
         for statement in (_CELLS, _KNOWN, "ANALYZE"):

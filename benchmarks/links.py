@@ -12,7 +12,7 @@ from benchmarks.installation import installed
 from benchmarks.measure import Benchmark, Figure, compare
 from benchmarks.published import publish
 from benchmarks.results import Server, serving_over
-from vo_server import install
+from vo_server import roles
 from vo_server.datalink.answer import answer
 from vo_server.datalink.dataset import DATASETS_BY_ID, datasets
 from vo_server.db import Database
@@ -36,7 +36,7 @@ def links() -> Iterator[Figure]:
     """One dataset, and a thousand of them."""
     with installed() as settings:
         publish(settings, OBSERVATIONS)
-        with install.owner(settings) as connection:
+        with roles.owner(settings) as connection:
             connection.execute(_PRODUCTS)
             connection.execute("VACUUM ANALYZE")
             drawn = connection.execute("SELECT obs_publisher_did FROM ivoa.obscore ORDER BY random()")

@@ -13,7 +13,7 @@ from ingest.run import ingest_release
 from schema import ddl
 from schema.collection import Collection, collection_from
 from schema.load import collection_schema
-from vo_server import install
+from vo_server import roles
 from vo_server.settings import Settings
 
 LIMIT = 3.0
@@ -37,7 +37,7 @@ def load_events() -> list[Figure]:
 
 
 def _round(path: Path, collection: Collection, settings: Settings) -> tuple[float, float, float, float]:
-    with install.owner(settings) as connection:
+    with roles.owner(settings) as connection:
         _forget(connection, collection)
         start = time.perf_counter()
         loaded = [start]

@@ -17,7 +17,7 @@ from schema import ddl
 from schema.collection import collection_from
 from schema.model import Column, Table
 from schema.types import TYPES
-from vo_server import cluster, install
+from vo_server import cluster, install, roles
 from vo_server.settings import Settings, load_settings
 
 DIRECTORY = "VO_SERVER_BENCH_DIR"
@@ -76,7 +76,7 @@ FROM generate_series(1, $1::bigint) AS i
 def publish(settings: Settings, observations: int) -> None:
     """Publish the collection in a database that is ready."""
     collection = collection_from({"name": NAME, "title": "Simulated observations"}, Path(NAME))
-    with install.owner(settings) as connection:
+    with roles.owner(settings) as connection:
         store = Store(connection, collection, lambda c: _announce(c, settings))
         if store.known():
             sys.exit(f"{settings.data_dir} has the collection {NAME} already: remove it, or serve it")

@@ -24,7 +24,7 @@ import psycopg
 
 from benchmarks.installation import installed
 from benchmarks.measure import Benchmark, Figure
-from vo_server import cluster, install
+from vo_server import cluster, roles
 from vo_server.settings import Settings
 
 ROWS = 1_000_000
@@ -123,7 +123,7 @@ class Server:
 
     def copy(self, sql: str, form: str) -> None:
         """PostgreSQL's own way to bring the rows out."""
-        command = [str(cluster.binaries() / "psql"), "-qX", install.reader_url(self.settings)]
+        command = [str(cluster.binaries() / "psql"), "-qX", roles.reader_url(self.settings)]
         statement = f"COPY ({sql}) TO STDOUT (FORMAT {form})"
         subprocess.run([*command, "-c", statement], check=True, stdout=subprocess.DEVNULL)
 
@@ -138,19 +138,19 @@ class Server:
 
     def collections(self) -> list[str]:
         """The schemas of the published collections."""
-        with install.owner(self.settings) as connection:
-            return [c.schema for c in install.read_collections(connection)]
+        with roles.owner(self.settings) as connection:
+            return [c.schema for c in roles.read_collections(connection)]
 
     def connection(self) -> psycopg.Connection:
         """A connection as that of public queries."""
-        return psycopg.connect(install.reader_url(self.settings), autocommit=True)
+        return psycopg.connect(roles.reader_url(self.settings), autocommit=True)
 
 
 @contextmanager
 def serving(worker: bool = False) -> Iterator[Server]:
     """A server over ROWS observations."""
     with installed() as settings:
-        with install.owner(settings) as connection:
+        with roles.owner(settings) as connection:
             for (index,) in connection.execute(_INDEXES).fetchall():
                 connection.execute(f"DROP INDEX {index}")
             psycopg.RawCursor(connection).execute(_TABLE.encode(), [ROWS])
@@ -167,8 +167,8 @@ def serving_over(settings: Settings, worker: bool = False) -> Iterator[Server]:
         port = free.getsockname()[1]
     environment = {
         **os.environ,
-        "VO_SERVER_DATABASE_URL": install.owner_url(settings),
-        "VO_SERVER_READER_URL": install.reader_url(settings),
+        "VO_SERVER_DATABASE_URL": roles.owner_url(settings),
+        "VO_SERVER_READER_URL": roles.reader_url(settings),
         "VO_SERVER_DATA_DIR": str(settings.data_dir),
         "VO_SERVER_WORKER": str(worker).lower(),
     }

@@ -12,7 +12,7 @@ import psycopg
 from benchmarks.installation import installed
 from benchmarks.measure import Benchmark, Figure, compare
 from schema.load import core_catalogue
-from vo_server import install
+from vo_server import roles
 from vo_server.adql import Translation, translate
 
 ROWS = 200_000
@@ -126,11 +126,11 @@ SEARCHES = (
 def spatial() -> list[Figure]:
     """All searches over simulated observations, evenly spread over the sky."""
     with installed() as settings:
-        with install.owner(settings) as connection:
+        with roles.owner(settings) as connection:
             psycopg.RawCursor(connection).execute(_TABLES.encode(), [ROWS])
             connection.execute(_INTERVALS.encode())
             connection.execute("ANALYZE")
-        with psycopg.connect(install.reader_url(settings), autocommit=True) as connection:
+        with psycopg.connect(roles.reader_url(settings), autocommit=True) as connection:
             return [figure for search in SEARCHES for figure in _figures(search, connection)]
 
 

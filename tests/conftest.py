@@ -13,7 +13,8 @@ import pytest
 from psycopg import sql
 
 from vo_server import cluster
-from vo_server.install import install, owner_url
+from vo_server.install import install
+from vo_server.roles import owner_url
 from vo_server.settings import Settings
 
 _numbers = count(1)

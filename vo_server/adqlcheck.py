@@ -9,7 +9,7 @@ import psycopg
 
 from schema.load import catalogue, core_catalogue
 from schema.model import Catalogue
-from vo_server import install
+from vo_server import roles
 from vo_server.adql import ADQLError, Translation, translate
 from vo_server.adql.check import check_syntax
 from vo_server.adql.tokens import MAX_LENGTH
@@ -36,10 +36,10 @@ def published(settings: Settings) -> tuple[Catalogue, str]:
     Starts and makes nothing.
     """
     try:
-        url = install.owner_url(settings)
+        url = roles.owner_url(settings)
         with psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_SECONDS) as connection:
             connection.execute(f"SET statement_timeout = {CONNECT_SECONDS * 1000}")
-            collections = install.read_collections(connection)
+            collections = roles.read_collections(connection)
     except psycopg.Error as error:
         reason = str(error).strip().partition("\n")[0]
         return (

@@ -24,7 +24,7 @@ from vo_server import errors
 from vo_server.adql.placeholders import PLACEHOLDER
 from vo_server.cancellation import Cancellation
 from vo_server.deliveries import Deliveries
-from vo_server.install import COLLECTIONS, reader_url
+from vo_server.roles import COLLECTIONS, reader_url
 from vo_server.rows import BackendError, Reader, RowsError, cancel
 from vo_server.settings import Settings
 

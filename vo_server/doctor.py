@@ -18,11 +18,12 @@ from schema.model import Catalogue
 from vo_server import cluster
 from vo_server.coverage.store import STALE
 from vo_server.hips.state import hips_states
-from vo_server.install import ALEMBIC, InstallError, owner, read_collections, reader_url, tables_of
+from vo_server.install import ALEMBIC, tables_of
 from vo_server.previews.cache import Cache
 from vo_server.previews.model import previews_of
 from vo_server.previews.published import event_lists
 from vo_server.registry.readiness import wants
+from vo_server.roles import InstallError, owner, read_collections, reader_url
 from vo_server.settings import Settings
 from vo_server.upload.store import abandoned
 from vo_server.uws.results import ResultStore

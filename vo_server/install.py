@@ -16,15 +16,11 @@ from schema.collection import Collection
 from schema.load import catalogue, collection_schema, core_catalogue, private_tables
 from schema.model import Table
 from vo_server import cluster
+from vo_server.roles import UPLOADS, InstallError, owner, owner_url, password_file, read_collections
 from vo_server.settings import Settings
 from vo_server.uws import queue
 
 ALEMBIC = Path(vo_server.__file__).resolve().parent.parent / "alembic"
-
-COLLECTIONS = "SELECT definition FROM vo.collection ORDER BY tap_schema"
-
-UPLOADS = "vo_upload"
-"""Schema of the tables that users upload; one query knows the name of each."""
 
 ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtext('vo-server catalogue'))"
 """Two ingests may change grants and TAP_SCHEMA at once; PostgreSQL refuses the second, so it waits."""
@@ -37,10 +33,6 @@ _REDUNDANT = re.compile(
     r"CREATE OPERATOR @ \(\s*LEFTARG\s*=\s*(?:bigint|spoint),\s*RIGHTARG\s*=\s*smoc,.*?\);", re.DOTALL
 )
 """The statements of pgSphere 1.2.0 that PostgreSQL 15.19 and later refuse; `<@` says the same."""
-
-
-class InstallError(RuntimeError):
-    """The database cannot be made ready; the message says why and what would help."""
 
 
 def install(settings: Settings, say: Callable[[str], None]) -> None:
@@ -61,40 +53,6 @@ def install(settings: Settings, say: Callable[[str], None]) -> None:
         for table in (*core_catalogue().tables, *private_tables()):
             for statement in ddl.comments(table):
                 connection.execute(statement.encode())
-
-
-def require(settings: Settings) -> None:
-    """Raise InstallError unless the database is ready."""
-    with owner(settings) as connection:
-        tables = "SELECT to_regclass('ivoa.obscore'), to_regclass('vo.job')"
-        if None in (connection.execute(tables).fetchone() or ()):
-            raise InstallError("the database is not ready: run `vo-server init` first")
-
-
-def owner(settings: Settings) -> psycopg.Connection:
-    """A connection that may change everything, in autocommit. Raises InstallError."""
-    try:
-        return psycopg.connect(owner_url(settings), autocommit=True)
-    except psycopg.OperationalError as error:
-        hint = "has `vo-server init` been run?"
-        raise InstallError(f"no connection to the database ({error}); {hint}") from error
-
-
-def owner_url(settings: Settings) -> str:
-    """Where the owner connects."""
-    return settings.database_url or cluster.cluster(settings).url
-
-
-def reader_url(settings: Settings) -> str:
-    """Where public queries connect, as the reader role."""
-    if settings.reader_url:
-        return settings.reader_url
-    given = psycopg.conninfo.conninfo_to_dict(owner_url(settings))
-    given["user"] = settings.reader_role
-    password = _password_file(settings)
-    if settings.database_url and password.is_file():
-        given["password"] = password.read_text().strip()
-    return psycopg.conninfo.make_conninfo("", **given)
 
 
 def migrate(settings: Settings) -> None:
@@ -119,11 +77,6 @@ def publish(connection: psycopg.Connection) -> None:
                     sql.SQL("INSERT INTO tap_schema.{} VALUES ({})").format(sql.Identifier(table), marks),
                     values,
                 )
-
-
-def read_collections(connection: psycopg.Connection) -> tuple[Collection, ...]:
-    """The collections that have been ingested."""
-    return tuple(Collection.from_json(definition) for (definition,) in connection.execute(COLLECTIONS))
 
 
 def tables_of(collections: tuple[Collection, ...]) -> tuple[Table, ...]:
@@ -243,7 +196,7 @@ def _create_reader(connection: psycopg.Connection, settings: Settings) -> None:
     known = connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [settings.reader_role]).fetchone()
     if known is None:
         connection.execute(sql.SQL("CREATE ROLE {} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE").format(role))
-    has_password = known is not None and _password_file(settings).is_file()
+    has_password = known is not None and password_file(settings).is_file()
     if settings.database_url and not settings.reader_url and not has_password:
         _set_password(connection, settings, role)
     connection.execute(sql.SQL("ALTER ROLE {} SET default_transaction_read_only = on").format(role))
@@ -258,13 +211,9 @@ def _create_reader(connection: psycopg.Connection, settings: Settings) -> None:
 
 def _set_password(connection: psycopg.Connection, settings: Settings, role: sql.Identifier) -> None:
     """A password that only this installation knows, kept beside its data."""
-    path = _password_file(settings)
+    path = password_file(settings)
     path.parent.mkdir(parents=True, exist_ok=True)
     password = secrets.token_urlsafe(24)
     connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(role, sql.Literal(password)))
     path.touch(mode=0o600)
     path.write_text(password)
-
-
-def _password_file(settings: Settings) -> Path:
-    return settings.data_dir / f"{settings.reader_role}.password"

@@ -25,7 +25,7 @@ from tests.acceptance.conftest import Installation, free_port
 from tests.server.test_uws import SLOW, TRIVIAL, create, executing, finished, text
 from tests.server.test_worker import SECONDS
 from vo_server import cluster
-from vo_server.install import owner_url
+from vo_server.roles import owner_url
 from vo_server.settings import Settings
 
 STORE_MB = 2

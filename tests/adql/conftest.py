@@ -24,7 +24,7 @@ from schema.types import (
     Type,
 )
 from vo_server.adql import Translation, translate
-from vo_server.install import owner_url
+from vo_server.roles import owner_url
 from vo_server.settings import Settings
 
 Row = tuple[Any, ...]

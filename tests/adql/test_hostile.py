@@ -12,7 +12,7 @@ import pytest
 
 from schema.model import Catalogue
 from vo_server.adql import ADQLError, translate
-from vo_server.install import reader_url
+from vo_server.roles import reader_url
 from vo_server.settings import Settings
 
 Rows = Callable[[str], list[tuple[Any, ...]]]

@@ -14,7 +14,7 @@ from astropy.time import Time
 from schema.model import Catalogue
 from schema.types import INTEGER_ARRAY
 from vo_server.adql import FEATURES, ADQLError, translate
-from vo_server.install import reader_url
+from vo_server.roles import reader_url
 from vo_server.settings import Settings
 
 Row = tuple[Any, ...]

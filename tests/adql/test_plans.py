@@ -14,7 +14,7 @@ from schema import ddl
 from schema.model import Catalogue, Column, HiddenColumn, Index, Schema, Table
 from schema.types import DOUBLE, INTEGER, REGION, TMOC
 from vo_server.adql import translate
-from vo_server.install import owner_url
+from vo_server.roles import owner_url
 from vo_server.settings import Settings
 
 ROWS = 20_000

@@ -6,7 +6,7 @@ import pytest
 from schema.load import core_catalogue
 from schema.model import Table
 from vo_server.adql import translate
-from vo_server.install import owner_url
+from vo_server.roles import owner_url
 from vo_server.settings import Settings
 
 CAST = {"smoc": "text"}

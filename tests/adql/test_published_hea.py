@@ -24,7 +24,7 @@ from schema.model import Catalogue
 from tests.ingesting import Archive
 from vo_server.adql import translate
 from vo_server.db import Database
-from vo_server.install import owner_url, read_collections
+from vo_server.roles import owner_url, read_collections
 from vo_server.settings import Settings
 
 COLLECTION = Path(__file__).parents[2] / "resources/collections/hess-dl3-dr1.toml"

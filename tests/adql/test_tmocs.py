@@ -16,7 +16,7 @@ from schema.load import catalogue as published_catalogue
 from schema.model import Catalogue
 from tests.ingesting import Archive
 from vo_server.adql import ADQLError, translate
-from vo_server.install import owner_url, read_collections
+from vo_server.roles import owner_url, read_collections
 from vo_server.settings import Settings
 
 Ask = Callable[..., list[tuple[Any, ...]]]

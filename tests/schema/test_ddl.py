@@ -13,7 +13,7 @@ from schema.collection import Collection
 from schema.load import collection_schema, core_catalogue, load_table, private_tables
 from schema.model import Column
 from schema.types import DOUBLE
-from vo_server import install
+from vo_server import install, roles
 from vo_server.settings import Settings
 
 Database = psycopg.Connection[Any]
@@ -91,7 +91,7 @@ def test_down_and_up_again(settings: Settings, database: Database) -> None:
     before = structure(database)
     config = Config()
     config.set_main_option("script_location", str(install.ALEMBIC))
-    config.attributes["url"] = install.owner_url(settings)
+    config.attributes["url"] = roles.owner_url(settings)
     command.downgrade(config, "base")
     assert structure(database) == set()
     assert database.execute(

@@ -21,7 +21,7 @@ from tests.dl3files import TIME_HEADER, Habits, index_rows, write_dl3, write_hdu
 from tests.ingesting import Archive
 from tests.server.serving import free_socket, served, url_of
 from vo_server.app import create_app
-from vo_server.install import owner_url
+from vo_server.roles import owner_url
 from vo_server.settings import Settings
 
 DID = "ivo://x-unregistered/{}?{}"

@@ -52,6 +52,19 @@ def fail(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *a
     return line
 
 
+def quickstart(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> tuple[list[str], int]:
+    """What `vo-server quickstart` prints before its greeting, and its exit code when it is stopped then."""
+    with serving.free_socket() as free:
+        monkeypatch.setenv("VO_SERVER_PORT", str(free.getsockname()[1]))
+    command = [sys.executable, "-u", "-m", "vo_server", "quickstart", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout is not None
+        told = list(iter(process.stdout.readline, "\n"))
+        process.terminate()
+        process.communicate(timeout=20)
+    return [line.rstrip() for line in told], process.returncode
+
+
 def test_version() -> None:
     assert run("version") == (0, f"{vo_server.__version__}\n", "")
 
@@ -90,16 +103,26 @@ def test_two_releases_and_a_collection_file(tmp_path: Path) -> None:
 def test_quickstart_serves_what_could_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_dl3(tmp_path / "r" / "1.fits", SMALL)
     (tmp_path / "r" / "2.fits").write_text("no")
-    monkeypatch.setattr(cli, "serve", lambda: cli.out.print("serving"))
-    code, out, _ = run("quickstart", "r")
-    assert (code, out.splitlines()) == (
-        0,
-        [
-            "The database is ready (as given).",
-            "r: 1 added, 0 updated, 0 unchanged, 1 skipped, 0 removed",
-            "serving",
-        ],
-    )
+    told, process = quickstart(monkeypatch, "r")
+    assert told == [
+        "The database is ready (as given).",
+        "r: 1 added, 0 updated, 0 unchanged, 1 skipped, 0 removed",
+    ]
+    assert process == 143
+
+
+@pytest.mark.usefixtures("environment")
+def test_quickstart_ends_where_nothing_could_be_done() -> None:
+    arguments = [sys.executable, "-m", "vo_server", "quickstart", "absent"]
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (2, "The database is ready (as given).\n")
+    assert done.stderr == "vo-server: absent: no such file or directory\n"
+
+
+def test_serving_loads_neither_migrations_nor_plotting() -> None:
+    program = "import sys, vo_server.cli, vo_server.commands.quickstart; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert not {"alembic", "sqlalchemy", "matplotlib", "PIL", "healpy"} & set(done.stdout.split())
 
 
 def test_a_dry_run_prints_rows_and_needs_no_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -319,15 +342,14 @@ def test_quickstart_mentions_the_sample_of_an_earlier_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("VO_SERVER_DATA_DIR", str(tmp_path / "data"))
-    monkeypatch.setattr(cli, "serve", lambda: cli.out.print("serving"))
     run("demo-data", str(tmp_path / "data" / "sample"), "--observations", "1")
     write_dl3(tmp_path / "r" / "1.fits", SMALL)
     mention = "The simulated sample is still published, too; `vo-server remove SIMULATED-DL3` removes it."
-    assert mention not in run("quickstart", "r")[1].splitlines()
-    assert mention not in run("quickstart")[1].splitlines()
-    assert run("quickstart", "r")[1].splitlines()[-2:] == [mention, "serving"]
+    assert mention not in quickstart(monkeypatch, "r")[0]
+    assert mention not in quickstart(monkeypatch)[0]
+    assert quickstart(monkeypatch, "r")[0][-1] == mention
     run("remove", "SIMULATED-DL3", "--yes")
-    assert mention not in run("quickstart", "r")[1].splitlines()
+    assert mention not in quickstart(monkeypatch, "r")[0]
 
 
 def test_a_wrong_call() -> None:

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from schema.collection import Collection
 from schema.load import core_catalogue
-from vo_server import adqlcheck, cli, install
+from vo_server import adqlcheck, cli, roles
 from vo_server.settings import Settings
 
 GOOD = "SELECT TOP 3 obs_id, 2 * s_ra AS x FROM ivoa.obscore WHERE target_name = 'it''s [b]'\n"
@@ -71,7 +71,7 @@ def test_the_tables_of_the_database_are_known(
         "unknown table own.obs_index (line 1, column 20)",
     ]
     own = Collection("Own release", "own")
-    with psycopg.connect(install.owner_url(settings)) as connection:
+    with psycopg.connect(roles.owner_url(settings)) as connection:
         row = (own.name, own.schema, own.to_json())
         connection.execute("INSERT INTO vo.collection VALUES (%s, %s, %s, now())", row)
     code, out, err = run(*files)

@@ -14,7 +14,7 @@ from tests.dl3files import Habits, write_dl3
 from tests.ingesting import Archive
 from tests.server.serving import free_socket, served, url_of
 from vo_server.app import create_app
-from vo_server.install import owner_url
+from vo_server.roles import owner_url
 from vo_server.settings import Settings
 
 HOSTILE = '</script><script>alert(1)</script> & "more"'

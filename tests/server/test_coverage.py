@@ -23,7 +23,7 @@ from tests.server.serving import free_socket, served, url_of
 from vo_server.app import create_app
 from vo_server.coverage.summary import summary
 from vo_server.db import Database
-from vo_server.install import owner_url
+from vo_server.roles import owner_url
 from vo_server.settings import Settings
 
 REGIONS = "SELECT s_region, t_intervals, t_min, t_max, s_ra, s_dec, s_moc FROM ivoa.obscore NATURAL JOIN"

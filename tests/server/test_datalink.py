@@ -21,7 +21,7 @@ from vo_server import capabilities
 from vo_server.app import create_app
 from vo_server.datalink.links import MEDIA_TYPE
 from vo_server.datalink.request import wants_page
-from vo_server.install import owner_url
+from vo_server.roles import owner_url
 from vo_server.settings import Settings
 
 BASE = "ivo://example.org/My?"

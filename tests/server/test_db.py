@@ -16,9 +16,9 @@ from schema.model import Column
 from schema.types import INTEGER, TIMESTAMP
 from vo_server import db, errors
 from vo_server.db import Database, Stream
-from vo_server.install import owner_url
 from vo_server.results.arrow import ARROW
 from vo_server.results.result import Result
+from vo_server.roles import owner_url
 from vo_server.rows import sources
 from vo_server.settings import Settings
 

@@ -11,7 +11,8 @@ import pytest
 from tests.dl3files import Habits, write_dl3
 from tests.ingesting import Archive
 from vo_server.doctor import Finding, examine
-from vo_server.install import ALEMBIC, install, owner_url
+from vo_server.install import ALEMBIC, install
+from vo_server.roles import owner_url
 from vo_server.settings import Settings
 
 ROLE = "vo_reader"

@@ -15,7 +15,7 @@ from tests.ingesting import Archive
 from tests.server.serving import free_socket, served, url_of
 from tests.server.uploading import message_of, rows_of, send
 from vo_server.app import create_app
-from vo_server.install import owner_url
+from vo_server.roles import owner_url
 from vo_server.settings import Settings
 from vo_server.tap.examples import UPLOAD
 

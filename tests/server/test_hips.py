@@ -22,7 +22,7 @@ from vo_server.hips.making import make
 from vo_server.hips.model import HipsError, Plan, current, directory_of
 from vo_server.hips.published import plan_of
 from vo_server.hips.state import hips_states
-from vo_server.install import owner_url, read_collections
+from vo_server.roles import owner_url, read_collections
 from vo_server.settings import Settings
 
 EVENTS = 400

@@ -9,8 +9,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from vo_server import cluster, install
-from vo_server.install import InstallError, owner_url, reader_url
+from vo_server import cluster, install, roles
+from vo_server.roles import InstallError, owner_url, reader_url
 from vo_server.settings import Settings
 
 Connection = psycopg.Connection[Any]
@@ -195,7 +195,7 @@ def test_operators_of_pgsphere_installed_by_its_script(bare: Settings) -> None:
 def test_what_is_missing_is_told(settings: Settings) -> None:
     absent = psycopg.conninfo.make_conninfo(settings.database_url, dbname="absent")
     with pytest.raises(InstallError, match=r'"absent" does not exist.*has `vo-server init` been run\?'):
-        install.owner(replace(settings, database_url=absent))
+        roles.owner(replace(settings, database_url=absent))
 
 
 def test_the_private_cluster_trusts_and_needs_no_password(template: Settings) -> None:

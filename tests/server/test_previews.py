@@ -21,14 +21,15 @@ from tests.ingesting import Archive
 from tests.server.serving import free_socket, served, url_of
 from vo_server import cli
 from vo_server.app import create_app
+from vo_server.commands import console
 from vo_server.doctor import Finding, examine
-from vo_server.install import owner_url
 from vo_server.previews import processes
 from vo_server.previews.ahead import Summary, make_ahead
 from vo_server.previews.kinds import FORMS, KINDS, preview_url
 from vo_server.previews.model import previews_of
 from vo_server.previews.processes import Drawing
 from vo_server.previews.published import event_lists
+from vo_server.roles import owner_url
 from vo_server.settings import Settings
 
 DID = "ivo://x-unregistered/release?"
@@ -249,7 +250,7 @@ def test_no_previews_at_all(archive: Archive) -> None:
 def test_the_command(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("data_dir", "database_url", "reader_url"):
         monkeypatch.setenv(f"VO_SERVER_{name.upper()}", str(getattr(archive.settings, name)))
-    monkeypatch.setattr(cli.out, "width", 500)
+    monkeypatch.setattr(console.out, "width", 500)
     run = CliRunner().invoke(cli.app, ["previews", "r", "--svg", "--processes", "2"])
     assert run.exit_code == 0
     assert "16 previews made, 0 were there, 0 failed; " in run.output

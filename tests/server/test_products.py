@@ -19,10 +19,10 @@ from tests.dl3files import Habits, write_dl3
 from tests.ingesting import Archive
 from tests.server.serving import free_socket, served, url_of
 from vo_server.app import create_app
-from vo_server.install import owner_url
 from vo_server.products.content import Content, Extent
 from vo_server.products.delivery import Delivery
 from vo_server.products.file import Record, look
+from vo_server.roles import owner_url
 from vo_server.settings import Settings
 
 

@@ -20,9 +20,9 @@ from tests.dl3files import Habits, index_rows, write_dl3, write_hdu_index, write
 from tests.ingesting import DID, Archive
 from tests.server.serving import free_socket, served, url_of
 from vo_server.app import create_app
-from vo_server.install import owner_url
 from vo_server.products.hdus import with_format
 from vo_server.products.sizes import product_size
+from vo_server.roles import owner_url
 from vo_server.settings import Settings
 
 RESPONSES = {"aeff": "AEFF", "edisp": "EDISP", "psf": "PSF"}

@@ -19,11 +19,11 @@ from tests.ingesting import Archive
 from tests.server.serving import free_socket, served, url_of
 from tests.xmlcheck import parsed
 from vo_server.app import create_app
-from vo_server.install import owner_url
 from vo_server.registry import records, tokens
 from vo_server.registry.arguments import OAIError
 from vo_server.registry.refresh import refresh, update_records
 from vo_server.registry.store import END, Place
+from vo_server.roles import owner_url
 from vo_server.settings import Settings
 
 RI = "{http://www.ivoa.net/xml/RegistryInterface/v1.0}Resource"

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from tests.server.test_rows_decoder import VALUES, message, oid, row, same
 from vo_server import cluster
-from vo_server.install import owner_url
+from vo_server.roles import owner_url
 from vo_server.rows import BackendError, Reader, RowsError, cancel, protocol, reader, sources
 from vo_server.rows.protocol import Description
 from vo_server.rows.sources import Copied, Direct

@@ -21,7 +21,7 @@ from tests.server.serving import free_socket, served, url_of
 from tests.xmlcheck import VOTABLE, parsed
 from vo_server.app import create_app
 from vo_server.db import Database
-from vo_server.install import owner_url
+from vo_server.roles import owner_url
 from vo_server.scs.cone import STANDARD, VERBOSITIES
 from vo_server.settings import Settings
 

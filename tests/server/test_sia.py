@@ -16,7 +16,7 @@ from schema.load import core_catalogue
 from tests.server.serving import free_socket, served, url_of
 from tests.xmlcheck import VOTABLE, parsed
 from vo_server.app import create_app
-from vo_server.install import owner_url
+from vo_server.roles import owner_url
 from vo_server.settings import Settings
 from vo_server.sia.parameters import PARAMETERS
 from vo_server.sia.request import STANDARD

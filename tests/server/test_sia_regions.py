@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tests.server.serving import served
 from vo_server.app import create_app
-from vo_server.install import owner_url
+from vo_server.roles import owner_url
 from vo_server.settings import Settings
 from vo_server.sia.regions import meets
 

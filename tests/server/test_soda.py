@@ -22,7 +22,7 @@ from tests.server.serving import free_socket, served, url_of
 from tests.server.test_uws import document, executing, finished, text
 from tests.xmlcheck import parsed
 from vo_server.app import create_app
-from vo_server.install import owner_url
+from vo_server.roles import owner_url
 from vo_server.settings import Settings
 from vo_server.soda import cutout, eventlist
 

@@ -33,8 +33,8 @@ from tests.server.serving import free_socket, served, url_of
 from tests.xmlcheck import VOTABLE, parsed
 from vo_server import db
 from vo_server.app import create_app
-from vo_server.install import COLLECTIONS
 from vo_server.results import response
+from vo_server.roles import COLLECTIONS
 from vo_server.settings import Settings
 
 NS = {"v": VOTABLE}

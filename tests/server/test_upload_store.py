@@ -16,7 +16,7 @@ from tests.server.uploading import message_of, rows_of, send
 from vo_server.adql import translate
 from vo_server.cancellation import Cancellation
 from vo_server.errors import UsageError
-from vo_server.install import owner_url, reader_url
+from vo_server.roles import owner_url, reader_url
 from vo_server.settings import Settings
 from vo_server.upload import store
 from vo_server.upload.parameters import Reference

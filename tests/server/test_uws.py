@@ -20,7 +20,7 @@ from lxml import etree
 from tests.server.serving import free_socket, served, url_of
 from tests.xmlcheck import VOTABLE, parsed
 from vo_server.app import create_app
-from vo_server.install import owner_url
+from vo_server.roles import owner_url
 from vo_server.settings import Settings
 
 UWS = "http://www.ivoa.net/xml/UWS/v1.0"

@@ -10,8 +10,8 @@ from vo_server.coverage import store
 from vo_server.coverage.summary import summary
 from vo_server.db import Database
 from vo_server.hips.model import HipsError, Plan, suitable_order
-from vo_server.install import owner
 from vo_server.previews.published import event_lists
+from vo_server.roles import owner
 from vo_server.settings import Settings
 
 RESOLUTION: Final = """

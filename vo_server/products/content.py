@@ -3,9 +3,10 @@
 import gzip
 import hashlib
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from io import FileIO
 from typing import Final, Protocol
 
@@ -16,7 +17,10 @@ FITS: Final = "application/fits"
 """Media type of FITS files (RFC 4047)."""
 
 BLOCK: Final = 1 << 18
-"""Bytes read and sent at a time."""
+"""Bytes sent at a time, or some more: every time costs a change of threads."""
+
+_READ: Final = 1 << 17
+"""Bytes read at a time."""
 
 
 class Piece(Protocol):
@@ -93,18 +97,15 @@ class Extent:
 
     def chunks(self, start: int, stop: int) -> Iterator[bytes]:
         """The octets from `start` to before `stop`."""
-        left = stop - start
         with self.file.open() as raw:
             stream = unpacked(raw) if self.packed else raw
             try:
                 _skip(stream, self.begin + start)
-                while left and (chunk := stream.read(min(BLOCK, left))):
-                    left -= len(chunk)
-                    yield chunk
+                # No variable keeps what a client may take long to read.
+                for left in range(stop - start, 0, -_READ):
+                    yield _exactly(stream, min(_READ, left))
             except DAMAGES as error:
                 raise ServerError from error
-        if left:
-            raise ChangedFileError
 
 
 DAMAGES: Final = (OSError, EOFError, zlib.error)
@@ -143,28 +144,43 @@ class Content:
         return f'"{digest.hexdigest()[:40]}"'
 
     def chunks(self, start: int, stop: int) -> Iterator[bytes]:
-        """The octets from `start` to before `stop` in chunks of about BLOCK.
+        """The octets from `start` to before `stop` in chunks of BLOCK or some more, the last of fewer.
 
-        Raises what the pieces raise.
+        Nothing of a chunk is kept here, since clients may be many and slow. Raises what the pieces raise.
         """
-        waiting: list[bytes] = []
-        size = 0
-        for chunk in self._parts(start, stop):
-            waiting.append(chunk)
-            size += len(chunk)
-            if size >= BLOCK:
-                yield b"".join(waiting)
-                waiting, size = [], 0
-        if size:
-            yield b"".join(waiting)
+        with closing(self._parts(start, stop)) as parts:
+            yield from iter(partial(_gathered, parts), b"")
 
-    def _parts(self, start: int, stop: int) -> Iterator[bytes]:
+    def _parts(self, start: int, stop: int) -> Generator[bytes]:
         begin = 0
         for piece in self.pieces:
             end = begin + piece.size
             if start < end and begin < stop:
                 yield from piece.chunks(max(start - begin, 0), min(stop, end) - begin)
             begin = end
+
+
+def _gathered(parts: Iterator[bytes]) -> bytes:
+    """BLOCK or some more of the octets to come, fewer only at the end."""
+    waiting: list[bytes] = []
+    size = 0
+    for part in parts:
+        waiting.append(part)
+        size += len(part)
+        if size >= BLOCK:
+            break
+    return b"".join(waiting)
+
+
+def _exactly(stream: FileIO | gzip.GzipFile, count: int) -> bytes:
+    """So many octets. Raises ChangedFileError if the file ends before."""
+    content = stream.read(count) or b""
+    while len(content) < count:
+        more = stream.read(count - len(content))
+        if not more:
+            raise ChangedFileError
+        content += more
+    return content
 
 
 def _skip(stream: FileIO | gzip.GzipFile, count: int) -> None:

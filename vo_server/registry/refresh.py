@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import closing
 
-from vo_server import install
+from vo_server import roles
 from vo_server.collections.numbers import numbers
 from vo_server.coverage.summary import summary
 from vo_server.db import Database
@@ -24,7 +24,7 @@ def refresh(settings: Settings) -> int:
     Raises InstallError and what `Database.fetch` raises.
     """
     database = Database(settings)
-    with closing(database), install.owner(settings) as connection:
+    with closing(database), roles.owner(settings) as connection:
         database.open()
         return store.save(connection, list(records(archive(database, settings))))
 

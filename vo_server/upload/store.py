@@ -18,7 +18,7 @@ from psycopg import sql
 
 from vo_server.db import translated
 from vo_server.errors import OverloadError, UsageError
-from vo_server.install import UPLOADS, InstallError, owner
+from vo_server.roles import UPLOADS, InstallError, owner
 from vo_server.settings import Settings
 from vo_server.upload.kinds import NULL, Storage, Stored
 from vo_server.upload.model import UploadedTable

@@ -13,8 +13,8 @@ from schema.types import Type
 from vo_server.adql.translation import ResultColumn
 from vo_server.cancellation import Cancellation
 from vo_server.errors import OverloadError, QueryCancelledError, TooLargeError, UsageError
-from vo_server.install import UPLOADS
 from vo_server.results.result import RowStream
+from vo_server.roles import UPLOADS
 from vo_server.settings import Settings
 from vo_server.upload import formats, kinds, store
 from vo_server.upload.model import Limits, UploadedTable

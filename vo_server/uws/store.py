@@ -12,7 +12,7 @@ from psycopg_pool import ConnectionPool
 
 from vo_server.db import WAIT_FOR_DATABASE, ask_again, translated
 from vo_server.errors import TooManyRequestsError
-from vo_server.install import owner_url
+from vo_server.roles import owner_url
 from vo_server.settings import Settings
 from vo_server.uws.job import Caller, Job, Lane, Phase, StoredResult, before
 from vo_server.uws.queue import SCHEMA, Queue

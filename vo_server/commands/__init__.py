@@ -1,0 +1,1 @@
+"""The subcommands of `vo-server`, one job a module; `vo_server.cli` has their register."""
