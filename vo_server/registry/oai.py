@@ -1,7 +1,8 @@
 """Answers to harvesters (OAI-PMH 2.0; IVOA Registry Interfaces 1.0, section 3)."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Final, NamedTuple
 
 from vo_server.capabilities import XSI
@@ -34,18 +35,24 @@ FORMS: Final[Mapping[str, Form]] = {
     "ivo_vor": Form("http://www.ivoa.net/xml/RegistryInterface/v1.0", RESOURCE, str),
 }
 
+AT_ONCE: Final = 10
+"""Records of a page that are in memory together: those of large services have hundreds of kilobytes."""
+
 Arguments = Mapping[str, str]
 
 
-def answer(pairs: Iterable[tuple[str, str]], database: Database, settings: Settings) -> bytes:
-    """The document that answers a request with these arguments; raises what `Database.fetch` raises."""
+def answer(pairs: Iterable[tuple[str, str]], database: Database, settings: Settings) -> Iterator[bytes]:
+    """The parts of the document that answers a request with these arguments.
+
+    Raises what `Database.fetch` raises, at once or, for a list, between its parts.
+    """
     echoed: dict[str, str] = {}
     try:
         verb, given = arguments.read(pairs)
-        content = f"<{verb}>\n{ANSWERS[verb](given, database, settings)}</{verb}>\n"
+        content = chain([f"<{verb}>\n"], ANSWERS[verb](given, database, settings), [f"</{verb}>\n"])
         echoed = {"verb": verb, **given}
     except OAIError as error:
-        content = element("error", str(error), code=error.code) + "\n"
+        content = chain([element("error", str(error), code=error.code) + "\n"])
         # Arguments that are wrong are not echoed, the others are (section 3.6).
         if error.code not in {"badVerb", "badArgument"}:
             echoed = {"verb": verb, **given}
@@ -53,11 +60,11 @@ def answer(pairs: Iterable[tuple[str, str]], database: Database, settings: Setti
     location = {"xsi:schemaLocation": f"{OAI_PMH} http://www.openarchives.org/OAI/2.0/OAI-PMH.xsd"}
     root = start("OAI-PMH", **{"xmlns": OAI_PMH, "xmlns:xsi": XSI}, **location)
     now = element("responseDate", datetime.now(UTC).strftime(DATESTAMP))
-    text = f'<?xml version="1.0" encoding="UTF-8"?>\n{root}\n{now}\n{base}\n{content}</OAI-PMH>\n'
-    return text.encode()
+    head = f'<?xml version="1.0" encoding="UTF-8"?>\n{root}\n{now}\n{base}\n'
+    return (part.encode() for part in chain([head], content, ["</OAI-PMH>\n"]))
 
 
-def _identify(given: Arguments, database: Database, settings: Settings) -> str:
+def _identify(given: Arguments, database: Database, settings: Settings) -> Iterable[str]:
     earliest = store.earliest(database) or datetime.now(UTC)
     own = store.one(database, identifiers.service(settings.authority, "registry"))
     told = {
@@ -70,7 +77,7 @@ def _identify(given: Arguments, database: Database, settings: Settings) -> str:
         "granularity": "YYYY-MM-DDThh:mm:ssZ",
     }
     described = f"<description>\n{own.document}</description>\n" if own and own.document else ""
-    return "".join(element(name, value) + "\n" for name, value in told.items()) + described
+    return [*(element(name, value) + "\n" for name, value in told.items()), described]
 
 
 def mail(settings: Settings) -> str:
@@ -78,7 +85,7 @@ def mail(settings: Settings) -> str:
     return settings.contact if "@" in settings.contact else NOBODY
 
 
-def _list_metadata_formats(given: Arguments, database: Database, settings: Settings) -> str:
+def _list_metadata_formats(given: Arguments, database: Database, settings: Settings) -> Iterable[str]:
     if "identifier" in given:
         _found(given["identifier"], database)
     formats = (
@@ -87,27 +94,27 @@ def _list_metadata_formats(given: Arguments, database: Database, settings: Setti
         + element("metadataNamespace", form.namespace)
         for name, form in FORMS.items()
     )
-    return "".join(f"<metadataFormat>{text}</metadataFormat>\n" for text in formats)
+    return [f"<metadataFormat>{text}</metadataFormat>\n" for text in formats]
 
 
-def _list_sets(given: Arguments, database: Database, settings: Settings) -> str:
+def _list_sets(given: Arguments, database: Database, settings: Settings) -> Iterable[str]:
     if given:
         raise OAIError("badResumptionToken", "the list of sets is sent at once")
     name = element("setName", "Records that this registry is the source of")
-    return f"<set>{element('setSpec', MANAGED)}{name}</set>\n"
+    return [f"<set>{element('setSpec', MANAGED)}{name}</set>\n"]
 
 
-def _get_record(given: Arguments, database: Database, settings: Settings) -> str:
-    return _record(_found(given["identifier"], database), _form(given["metadataPrefix"]))
+def _get_record(given: Arguments, database: Database, settings: Settings) -> Iterable[str]:
+    return [_record(_found(given["identifier"], database), _form(given["metadataPrefix"]))]
 
 
-def _list_identifiers(given: Arguments, database: Database, settings: Settings) -> str:
+def _list_identifiers(given: Arguments, database: Database, settings: Settings) -> Iterable[str]:
     listing = _listing(given, database)
     _form(listing.prefix)
     return _page(listing, database, _header, documents=False)
 
 
-def _list_records(given: Arguments, database: Database, settings: Settings) -> str:
+def _list_records(given: Arguments, database: Database, settings: Settings) -> Iterable[str]:
     listing = _listing(given, database)
     form = _form(listing.prefix)
     return _page(listing, database, lambda record: _record(record, form), documents=True)
@@ -138,21 +145,44 @@ def _listing(given: Arguments, database: Database) -> Listing:
     return Listing(given["metadataPrefix"], first, end, START, 0, size)
 
 
-def _page(listing: Listing, database: Database, written: Callable[[Stored], str], *, documents: bool) -> str:
+def _page(
+    listing: Listing, database: Database, written: Callable[[Stored], str], *, documents: bool
+) -> Iterable[str]:
     """The next records of a list, and the token for those behind them (OAI-PMH 2.0, section 3.5)."""
-    rows = store.some(database, listing.start, listing.end, listing.place, PAGE + 1, documents=documents)
-    page, more = rows[:PAGE], len(rows) > PAGE
-    if not page:
+    parts = _parts(listing, database, documents=documents)
+    first = next(parts, None)
+    if first is None:
         raise OAIError("badResumptionToken", "the list has changed: begin anew")
-    text = "".join(map(written, page))
+    return _written(listing, chain([first], parts), database, written)
+
+
+def _parts(listing: Listing, database: Database, *, documents: bool) -> Iterator[list[Stored]]:
+    """The records of a page, so many at once as memory is to hold."""
+    place, left = listing.place, PAGE
+    while left:
+        limit = min(left, AT_ONCE if documents else PAGE)
+        rows = store.some(database, listing.start, listing.end, place, limit, documents=documents)
+        if not rows:
+            return
+        yield rows
+        place, left = store.place_of(rows[-1]), left - len(rows)
+
+
+def _written(
+    listing: Listing, parts: Iterable[list[Stored]], database: Database, written: Callable[[Stored], str]
+) -> Iterator[str]:
+    place, size = listing.place, 0
+    for rows in parts:
+        yield "".join(map(written, rows))
+        place, size = store.place_of(rows[-1]), size + len(rows)
+    more = size == PAGE and store.some(database, listing.start, listing.end, place, 1, documents=False)
     if not more and not listing.cursor:
-        return text
+        return
     token, limit = "", None
     if more:
         expires = tokens.expiry()
-        last = store.Place(page[-1].datestamp, page[-1].identifier)
-        token, limit = tokens.write(listing.after(last, len(page)), expires), expires.strftime(DATESTAMP)
-    return text + element(
+        token, limit = tokens.write(listing.after(place, size), expires), expires.strftime(DATESTAMP)
+    yield element(
         "resumptionToken",
         token,
         expirationDate=limit,
@@ -177,7 +207,7 @@ def _record(record: Stored, form: Form) -> str:
     return f"<record>\n{_header(record)}{metadata}</record>\n"
 
 
-ANSWERS: Final[Mapping[str, Callable[[Arguments, Database, Settings], str]]] = {
+ANSWERS: Final[Mapping[str, Callable[[Arguments, Database, Settings], Iterable[str]]]] = {
     "Identify": _identify,
     "ListMetadataFormats": _list_metadata_formats,
     "ListSets": _list_sets,

@@ -4,7 +4,7 @@ from html import escape
 
 from anyio.to_thread import run_sync
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, Response, StreamingResponse
 
 from vo_server import dali
 from vo_server.db import Database
@@ -29,8 +29,8 @@ async def oai(request: Request) -> Response:
     if request.method == "POST":
         async with dali.limited(request, settings.request_bytes).form() as form:
             pairs += [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
-    document = await run_sync(protocol.answer, pairs, database, settings)
-    return Response(document, media_type="text/xml")
+    parts = await run_sync(protocol.answer, pairs, database, settings)
+    return StreamingResponse(parts, media_type="text/xml")
 
 
 def page(request: Request) -> Response:
