@@ -18,7 +18,7 @@ CRAB = "SELECT * FROM hess_dr.obscore WHERE target_name = 'Crab Nebula'"
 HESS, CTA = "ivo://x-unregistered/HESS-DL3-DR1?23523", "ivo://x-unregistered/cta-1dc?110380"
 IRFS = {"aeff": "aeff", "edisp": "edisp", "psf": "psf", "bkgrate": "bkg"}
 
-KNOWN = {"package", "documentation", "thumbnail"}
+KNOWN = {"package", "documentation"}
 """Terms that are newer than STILTS 3.4.7, told in README.md."""
 
 

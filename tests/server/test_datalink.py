@@ -98,7 +98,7 @@ def test_rows_of_an_observation(serving: tuple[httpx.Client, Path]) -> None:
         ("#preview-image", "counts-map", f"{server}/previews/counts-map.png?ID={did}", None),
         ("#preview-plot", "spectrum", f"{server}/previews/spectrum.png?ID={did}", None),
         ("#preview-plot", "event-rate", f"{server}/previews/event-rate.png?ID={did}", None),
-        ("#thumbnail", "thumbnail", f"{server}/previews/thumbnail.png?ID={did}", None),
+        ("#preview", "thumbnail", f"{server}/previews/thumbnail.png?ID={did}", None),
         ("#cutout", "cutout", None, "cutout"),
         ("#proc", "cutouts", None, "cutouts"),
         ("#progenitor", "progenitor", "https://example.org/dl0/1", None),

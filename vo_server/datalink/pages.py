@@ -19,7 +19,7 @@ MOST: Final = 20
 """Datasets on a page."""
 
 _PREVIEWS: Final = ("#preview-image", "#preview-plot")
-_OWN_PLACES: Final = {*_PREVIEWS, "#thumbnail", "#cutout", "#proc"}
+_OWN_PLACES: Final = {*_PREVIEWS, "#preview", "#cutout", "#proc"}
 """Links that stand elsewhere on the page than in the list, or are for programs only."""
 
 _UNITS: Final = (("GB", 1e9), ("MB", 1e6), ("kB", 1e3))

@@ -27,7 +27,8 @@ KINDS: Final[Mapping[str, Kind]] = {
         Kind("counts-map", "Counts on the sky, with the pointing and the target", "#preview-image"),
         Kind("spectrum", "Counts against reconstructed energy", "#preview-plot"),
         Kind("event-rate", "Event rate against time, with the gaps between good times", "#preview-plot"),
-        Kind("thumbnail", "Small counts map without axes", "#thumbnail"),
+        # Not #thumbnail, which lists of the vocabulary that clients carry with them do not know yet.
+        Kind("thumbnail", "Small counts map without axes", "#preview"),
     )
 }
 
