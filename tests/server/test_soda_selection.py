@@ -127,6 +127,27 @@ def test_shapes(value: str, lon: float, lat: float, expected: bool) -> None:
     assert inside(Selection.of({"POS": value}), lon, lat) is expected
 
 
+@pytest.mark.parametrize("corners", [3, 50, 2000])
+@pytest.mark.parametrize(("lon", "lat"), [(83.6, 22.0), (0.1, -60.0), (200.0, 89.5)])
+def test_polygons_with_many_corners(corners: int, lon: float, lat: float) -> None:
+    """About a centre that sees all of it, a point is within if it is on the centre's side of its side."""
+    random = np.random.default_rng(corners)
+    centre = SkyCoord(lon, lat, unit="deg")
+    angles = np.linspace(0, 360, corners, endpoint=False) * u.deg
+    vertices = centre.directional_offset_by(angles, random.uniform(1.0, 3.0, corners) * u.deg)
+    polygon = Polygon(tuple(np.column_stack([vertices.ra.deg, vertices.dec.deg]).ravel().tolist()))
+    points = centre.directional_offset_by(
+        random.uniform(0, 360, 20_000) * u.deg, random.uniform(0, 4, 20_000) * u.deg
+    )
+    side = np.searchsorted(angles.value, centre.position_angle(points).to_value("deg"), side="right") - 1
+    ends = vertices.cartesian.xyz.value.T
+    normals = np.cross(ends, np.roll(ends, -1, axis=0))[side]
+    vectors = points.cartesian.xyz.value.T
+    expected = (np.sum(normals * vectors, axis=1) > 0) == (normals @ centre.cartesian.xyz.value > 0)
+    assert 1000 < expected.sum() < 19_000
+    assert np.array_equal(polygon.contains(vectors), expected)
+
+
 def test_shapes_of_nothing() -> None:
     nothing = np.empty((0, 3))
     for shape in (Circle(1, 2, 3), Range(1, 2, 3, 4), Polygon((0, 0, 1, 0, 0, 1))):

@@ -19,7 +19,7 @@ FITS: Final = "application/fits"
 BLOCK: Final = 1 << 18
 """Bytes sent at a time, or some more: every time costs a change of threads."""
 
-_READ: Final = 1 << 17
+_READ: Final = 1 << 16
 """Bytes read at a time."""
 
 

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 from astropy.io import fits
+from numpy.typing import NDArray
 
 from schema.collection import EVENT_LIST
 from vo_server import __version__
@@ -22,11 +23,11 @@ from vo_server.products.fitsfile import FitsError, FitsFile, Hdu, padding
 from vo_server.products.store import GTI
 from vo_server.soda import goodtimes, subspace
 from vo_server.soda.dataset import Dataset
-from vo_server.soda.eventlist import ROWS, Check, choose
+from vo_server.soda.eventlist import Check, choose
 from vo_server.soda.selection import Selection
-from vo_server.soda.shapes import Mask
 
-_PIECE: Final = 1 << 20
+_PIECE: Final = 1 << 17
+"""Bytes read at a time when the file is sent: what a client that reads slowly keeps in memory."""
 
 _CHECKSUMS: Final = ("CHECKSUM", "DATASUM")
 _COUNTS: Final = ("NEVENTS", "NUMEVT")
@@ -45,10 +46,13 @@ class Cutout(NamedTuple):
 
 @dataclass(frozen=True)
 class Rows:
-    """The chosen rows of a table, and its heap as it is: what descriptors say of it stays true."""
+    """The chosen rows of a table, and its heap as it is: what descriptors say of it stays true.
+
+    `chosen` has a bit for each row (numpy's packbits), since it is kept for as long as the client reads.
+    """
 
     table: Table
-    chosen: Mask
+    chosen: NDArray[np.uint8]
     count: int
 
     @property
@@ -80,8 +84,9 @@ class Rows:
 
     def _all(self) -> Iterator[bytes]:
         first = 0
-        for rows in self.table.chunks(ROWS) if self.count else ():
-            chosen = self.chosen[first : first + len(rows)]
+        most = 8 * max(1, _PIECE // 8 // self.table.width)
+        for rows in self.table.chunks(most) if self.count else ():
+            chosen = np.unpackbits(self.chosen[first // 8 :], count=len(rows)).view(np.bool_)
             first += len(rows)
             yield rows[chosen].tobytes()
         begin, size = self.table.heap
@@ -119,7 +124,7 @@ class _Making:
         count = int(np.count_nonzero(chosen))
         if not count and self._selection.given:
             return None
-        pieces = [*self._beside(Rows(table, chosen, count)), *self._elsewhere(file)]
+        pieces = [*self._beside(Rows(table, np.packbits(chosen), count)), *self._elsewhere(file)]
         name = f"{self._dataset.obs_id}-cutout.fits".replace("/", "_")
         return Cutout(Content(tuple(pieces), FITS, name), count)
 

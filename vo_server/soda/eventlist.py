@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+import erfa
 import numpy as np
 from astropy import units
-from astropy.coordinates import FK5, ICRS, CartesianRepresentation
 from astropy.io import fits
 from numpy.typing import NDArray
 
@@ -88,13 +88,18 @@ def choose(selection: Selection, table: Table, check: Check) -> Mask:
 
 
 def _rotation(header: fits.Header) -> NDArray[np.float64] | None:
-    """The rotation of an equatorial frame to the ICRS: RADECSYS, else RADESYS; GADF's default is ICRS."""
+    """The rotation of an equatorial frame to the ICRS: RADECSYS, else RADESYS; GADF's default is ICRS.
+
+    FK5 (J2000) is turned by erfa.fk5hip, as ingest and astropy do. Raises FitsError for other frames.
+    """
     name = str(header.get("RADECSYS") or header.get("RADESYS") or "ICRS").strip().upper()
     if name == "ICRS":
         return None
     if name != "FK5":
         raise FitsError(f"unknown frame {name!r}")
-    equinox = f"J{float(header.get('EQUINOX', 2000.0))}"
-    axes = FK5(CartesianRepresentation(np.eye(3)), equinox=equinox)
-    turned: NDArray[np.float64] = axes.transform_to(ICRS()).cartesian.xyz.to_value().T
+    equinox = header.get("EQUINOX")
+    if isinstance(equinox, int | float) and equinox != 2000.0:
+        raise FitsError(f"unknown equinox {equinox}")
+    rotation, _ = erfa.fk5hip()
+    turned: NDArray[np.float64] = rotation.T
     return turned

@@ -125,12 +125,19 @@ class Polygon:
         return inside
 
     def _encloses(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> Mask:
-        inside = np.zeros(len(x), np.bool_)
-        for (x1, y1), (x2, y2) in pairwise(self._corners):
-            if y1 == y2:
-                continue
-            crossed = (y1 > y) != (y2 > y)
-            inside ^= crossed & (x < x1 + (x2 - x1) * ((y - y1) / (y2 - y1)))
+        """Each side is compared with the points at its height only, so that many sides take little longer."""
+        order = np.argsort(y)
+        x, y = x[order], y[order]
+        odd = np.zeros(len(x), np.bool_)
+        heights = np.stack([self._corners[:-1, 1], self._corners[1:, 1]])
+        spans = np.searchsorted(y, np.sort(heights, axis=0)).T
+        sides = pairwise(self._corners.tolist())
+        for ((x1, y1), (x2, y2)), (first, last) in zip(sides, spans.tolist(), strict=True):
+            if first < last:
+                beside = slice(first, last)
+                odd[beside] ^= x[beside] < x1 + (x2 - x1) * ((y[beside] - y1) / (y2 - y1))
+        inside = np.empty(len(x), np.bool_)
+        inside[order] = odd
         return inside
 
     def subspace(self) -> tuple[tuple[str, str], ...]:
