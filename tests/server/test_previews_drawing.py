@@ -146,3 +146,16 @@ def test_colours_of_the_map_grow_in_lightness() -> None:
     colours = mpl.colormaps[drawing._COLOURS](np.linspace(0, 1, 64))[:, :3]
     lightness = colours @ [0.2126, 0.7152, 0.0722]
     assert (np.diff(lightness) > 0).all()
+
+
+@pytest.mark.parametrize("dec", [89.8, -90.0])
+def test_labels_beside_a_pole_stand_by_themselves(dec: float) -> None:
+    seen = words(sky(1000, CRAB, dec=dec))
+    assert any(re.fullmatch("[−]?8[0-9]°[0-9]+′", word) for word in seen)  # noqa: RUF001  minus sign, primes
+    assert not any(re.fullmatch("[0-9]+′", word) for word in seen)  # noqa: RUF001
+
+
+@pytest.mark.parametrize("number", [0, 1, 1000])
+def test_an_axis_of_energies_has_two_powers_of_ten(number: int) -> None:
+    low, high = energies(number, CRAB).axes[0].get_xlim()
+    assert high / low > 100

@@ -183,7 +183,8 @@ def draw_spectrum(counted: Spectrum, caption: Caption) -> Figure:
             markersize=3.5,
             linewidth=1.3,
         )
-        decades = max(math.log10(edges[-1] / edges[0]) * 1.06, 1.2)
+        # Two powers of ten at least, so that the axis can be read.
+        decades = max(math.log10(edges[-1] / edges[0]) * 1.06, 2.2)
         middle, half = math.sqrt(edges[0] * edges[-1]), 10 ** (decades / 2)
         axes.set_xlim(middle / half, middle * half)
         axes.set_ylim(0.5, max(float(high.max()) * 1.6, 12))
@@ -276,7 +277,8 @@ def _sky_axes(axes: WCSAxes, frame: SkyFrame) -> None:
         axis.set_ticks(number=6)
         axis.set_ticklabel_position(labelled)
         axis.set_axislabel_position(side)
-        axis.set_ticklabel(exclude_overlapping=True)
+        # Declinations grow and fall again beside a pole, so that none can go without its degrees.
+        axis.set_ticklabel(exclude_overlapping=True, simplify=not near_pole)
         axis.grid(color="white", alpha=0.22, linewidth=0.6)
 
 
