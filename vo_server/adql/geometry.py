@@ -228,7 +228,7 @@ def _constant_polygon(call: Arguments, vertices: list[float]) -> Term:
     if fault:
         raise ADQLError(fault, call.at, "its vertices go once around it, one after the other")
     text = "{" + ",".join(f"({x!r}d,{y!r}d)" for x, y in distinct) + "}"
-    sql = call.parameters.bind(text) + "::spoly"
+    sql = call.parameters.bind(text, "spoly")
     numbers = tuple(c for p in distinct for c in p)
     degrees = tuple(number(c) for c in numbers)
     return call.result(sql, POLYGON, PLACE, Shape("polygon", sql, degrees, numbers))

@@ -36,7 +36,7 @@ SELECT "obs"."obs_id" FROM "sky"."obs" AS "obs" WHERE ((CASE WHEN "obs"."region_
 -- regions that meet a polygon or a box
 SELECT obs_id FROM sky.obs WHERE INTERSECTS(POLYGON(1, 2, 3, 2, 3, 5), s_region) = 1 OR 1 = INTERSECTS(s_region, BOX(10, 0, 2, 2))
 --
-SELECT "obs"."obs_id" FROM "sky"."obs" AS "obs" WHERE (($1::text::spoly && "obs"."region_circle" OR $1::text::spoly && "obs"."region_polygon") OR ("obs"."region_circle" && $2::text::spoly OR "obs"."region_polygon" && $2::text::spoly))
+SELECT "obs"."obs_id" FROM "sky"."obs" AS "obs" WHERE (($1::spoly && "obs"."region_circle" OR $1::spoly && "obs"."region_polygon") OR ("obs"."region_circle" && $2::spoly OR "obs"."region_polygon" && $2::spoly))
 -- $1 = '{(1.0d,2.0d),(3.0d,2.0d),(3.0d,5.0d)}'
 -- $2 = '{(11.0d,0.9998477260772488d),(9.0d,0.9998477260772488d),(9.0d,-0.9998477260772488d),(11.0d,-0.9998477260772488d)}'
 

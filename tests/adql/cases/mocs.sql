@@ -1,7 +1,7 @@
 -- the MOC of a circle, a polygon and a region
 SELECT MOC(8, CIRCLE(s_ra, s_dec, 2)), MOC(6, POLYGON(1, 2, 3, 2, 3, 5)) AS p, MOC(9, s_region) AS r, MOC(3, MOC(5, pos)) AS m FROM sky.obs, tap_upload.t1
 --
-SELECT (vo.moc_disc(8, spoint(radians("obs"."s_ra"), radians("obs"."s_dec")), radians(2.0::float8)))::text AS "moc", (vo.moc(6, $1::text::spoly))::text AS "p", (CASE WHEN "obs"."region_circle" IS NOT NULL THEN vo.moc(9, "obs"."region_circle") ELSE vo.moc(9, "obs"."region_polygon") END)::text AS "r", (vo.moc(3, vo.moc(5, "t1"."pos")))::text AS "m" FROM "sky"."obs" AS "obs", "tap_upload"."t1" AS "t1"
+SELECT (vo.moc_disc(8, spoint(radians("obs"."s_ra"), radians("obs"."s_dec")), radians(2.0::float8)))::text AS "moc", (vo.moc(6, $1::spoly))::text AS "p", (CASE WHEN "obs"."region_circle" IS NOT NULL THEN vo.moc(9, "obs"."region_circle") ELSE vo.moc(9, "obs"."region_polygon") END)::text AS "r", (vo.moc(3, vo.moc(5, "t1"."pos")))::text AS "m" FROM "sky"."obs" AS "obs", "tap_upload"."t1" AS "t1"
 -- $1 = '{(1.0d,2.0d),(3.0d,2.0d),(3.0d,5.0d)}'
 
 -- a literal MOC, with the circle about it that an index serves
