@@ -178,6 +178,23 @@ def test_the_document_says_what_it_is(client: httpx.Client) -> None:
     assert len(fields) == 12
 
 
+@pytest.mark.parametrize("select", ["obs_publisher_did", 'obs_publisher_did AS "my name"'])
+def test_identifiers_in_results_lead_on_as_aladin_follows(client: httpx.Client, select: str) -> None:
+    """Aladin puts the encoded value of a column where a LINK has its ID in ${}, and asks for that."""
+    query = f"SELECT s_ra, {select} FROM my.obscore WHERE dataproduct_type = 'event-list' ORDER BY obs_id"
+    answer = client.get("/tap/sync", params={"LANG": "ADQL", "QUERY": query})
+    table = parse(io.BytesIO(answer.content), verify="exception").get_first_table()
+    position, identifier = table.fields
+    assert not position.links
+    (link,) = identifier.links
+    assert link.content_type == "application/x-votable+xml"
+    assert [str(did) for did in table.array[identifier.ID]] == [ONE, TWO]
+    for did in (ONE, TWO):
+        links = client.get(link.href.replace(f"${{{identifier.ID}}}", quote(did, safe="")))
+        first = rows(links)[0]
+        assert (first["ID"], first["semantics"]) == (did, "#this")
+
+
 def descriptor(found: VOTableFile, xml_id: str) -> tuple[dict[str, str], dict[str, object]]:
     (resource,) = [r for r in found.resources if xml_id == r.ID]
     assert isinstance(resource, Resource)

@@ -22,6 +22,7 @@ from tests.xmlcheck import VOTABLE, parsed
 from vo_server.errors import QueryTimeoutError
 from vo_server.results import binary
 from vo_server.results.binary import SCALAR_NULL
+from vo_server.results.descriptor import FieldLink
 from vo_server.results.result import Info, Result
 from vo_server.results.votable import error_document, write_binary, write_binary2, write_tabledata
 
@@ -219,7 +220,7 @@ def test_frames_of_columns() -> None:
         "name": None,
     }
     times = {t.get("ID"): dict(t.attrib) for t in root.findall("v:TIMESYS", NS)}
-    assert times["mjd_utc"]["timeorigin"] == "MJD-origin"
+    assert float(times["mjd_utc"]["timeorigin"]) == 2400000.5  # Aladin reads numbers only
     assert times["mjd_utc"]["timescale"] == "UTC"
     assert times["mjd_utc"]["refposition"] == "TOPOCENTER"
     assert "timeorigin" not in times["date_utc"]
@@ -238,6 +239,19 @@ def test_infos_stand_where_data_origin_wants_them() -> None:
     root = parsed(b"".join(write_binary2(told)))
     assert [i.get("value") for i in root.findall("v:INFO", NS)] == ["A & B"]
     assert [i.get("name") for i in root.findall("v:RESOURCE/v:INFO", NS)] == ["QUERY_STATUS", "standardID"]
+
+
+def test_links_of_columns() -> None:
+    link = FieldLink("More", "text/html", "https://example.org/?a=1&b=${c1}")
+    told = replace(result(columns("INTEGER", "INTEGER"), []), field_ids={1: "c1"}, field_links={1: link})
+    for form in (write_binary2, write_binary, write_tabledata):
+        first, second = parsed(b"".join(form(told))).findall(".//v:FIELD", NS)
+        assert first.find("v:LINK", NS) is None
+        assert dict(second.find("v:LINK", NS).attrib) == {
+            "title": "More",
+            "content-type": "text/html",
+            "href": "https://example.org/?a=1&b=${c1}",
+        }
 
 
 def test_the_octets_that_votlint_has_passed() -> None:

@@ -77,7 +77,9 @@ def _seconds(call: Arguments) -> Term:
     return call.result(sql, DOUBLE, Meta(unit="s", ucd="time.duration;obs.exposure"))
 
 
-INTERVAL = (("tmoc", TEXT), ("mjd_start", NUMBER), ("mjd_stop", NUMBER))
+INTERVAL = (("tmoc", TEXT), ("start", NUMBER), ("stop", NUMBER))
+"""No underscores in the names: TOPCAT 4.8 does not know functions that have any in their arguments."""
+
 PAIR = (("a", TEXT), ("b", TEXT))
 
 TMOCS: tuple[Function, ...] = (
@@ -92,7 +94,7 @@ TMOCS: tuple[Function, ...] = (
     ),
     Function(
         "TMOC",
-        (("order", WHOLE), ("mjd_start", NUMBER), ("mjd_stop", NUMBER)),
+        (("order", WHOLE), ("start", NUMBER), ("stop", NUMBER)),
         TMOC,
         "",
         f"The T-MOC of an interval, with cells of an order. {SCALE}",

@@ -8,7 +8,7 @@ from vo_server.datalink import urls
 from vo_server.datalink.dataset import Dataset
 from vo_server.datalink.links import MEDIA_TYPE, Service
 from vo_server.products.content import FITS
-from vo_server.results.descriptor import THIS, ServiceDescriptor, ServiceParameter, field_id
+from vo_server.results.descriptor import THIS, FieldLink, ServiceDescriptor, ServiceParameter, field_id
 from vo_server.settings import Settings
 from vo_server.soda.parameters import PARAMETERS, Range, ranges
 from vo_server.upload.uploads import SCHEMA as UPLOADED
@@ -16,6 +16,8 @@ from vo_server.upload.uploads import SCHEMA as UPLOADED
 STANDARD: Final = "ivo://ivoa.net/std/DataLink#links-1.1"
 
 _DID: Final = "obs_publisher_did"
+
+_GOES_ALONG: Final = "files, response functions, previews, cutouts"
 
 _ID: Final = ServiceParameter("ID", description="Publisher DID of a dataset", ucd="meta.id;meta.main")
 
@@ -48,9 +50,10 @@ CUTOUTS: Final = Soda(
 
 
 class Linked(NamedTuple):
-    """What a result needs to lead to links: XML IDs of its columns by number, and descriptors."""
+    """What a result needs to lead to links: XML IDs and LINKs of its columns by number, and descriptors."""
 
     field_ids: dict[int, str]
+    field_links: dict[int, FieldLink]
     services: tuple[ServiceDescriptor, ...]
 
 
@@ -64,7 +67,7 @@ def linked(columns: Sequence[ResultColumn], settings: Settings) -> Linked:
         table, _, name = (column.source or "").rpartition(".")
         if name == _DID and not table.startswith(f"{UPLOADED}."):
             return linked_by(number, column.name, settings)
-    return Linked({}, ())
+    return Linked({}, {}, ())
 
 
 def linked_by(number: int, name: str, settings: Settings) -> Linked:
@@ -77,12 +80,14 @@ def linked_by(number: int, name: str, settings: Settings) -> Linked:
         "links",
         urls.links(settings.url),
         (_ID._replace(ref=xml_id),),
-        "Everything that goes with a dataset: files, response functions, previews, cutouts",
+        f"Everything that goes with a dataset: {_GOES_ALONG}",
         standard_id=STANDARD,
         content_type=MEDIA_TYPE,
     )
     cutout = _descriptor(CUTOUT, _inputs({}, ref=xml_id), settings)
-    return Linked({number: xml_id}, (links, cutout))
+    media_type = MEDIA_TYPE.partition(";")[0]  # astropy takes parameters of the type of a LINK for a fault
+    link = FieldLink(_GOES_ALONG.capitalize(), media_type, f"{urls.links(settings.url)}?ID=${{{xml_id}}}")
+    return Linked({number: xml_id}, {number: link}, (links, cutout))
 
 
 def links_itself(settings: Settings) -> ServiceDescriptor:

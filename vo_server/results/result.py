@@ -9,7 +9,7 @@ import pyarrow as pa
 from vo_server.errors import DataError, ServerError, VOError
 from vo_server.precedence import PRECEDENCE
 from vo_server.results import arrow
-from vo_server.results.descriptor import ServiceDescriptor, ServiceParameter
+from vo_server.results.descriptor import FieldLink, ServiceDescriptor, ServiceParameter
 from vo_server.results.field import ResultField
 
 
@@ -62,7 +62,8 @@ class Result:
     `infos` describe the answer, `data_infos` the data in it (IVOA Data Origin, sections 3.1 and 3.2),
     `params` are PARAMs about them all and `utype` is the role of the table in a data model.
     `votable_version` is the `version` attribute of a VOTable, `services` stand behind its rows and are asked
-    for when those are out, and `field_ids` are the XML IDs of the columns (by number) that they refer to.
+    for when those are out, and `field_ids` are the XML IDs of the columns (by number) that they refer to;
+    `field_links` tell (by number, too) where the values of columns lead.
     `shortened` tells why rows are missing that `maxrec` would allow.
     """
 
@@ -76,6 +77,7 @@ class Result:
     votable_version: str = "1.4"
     services: Iterable[ServiceDescriptor] = ()
     field_ids: Mapping[int, str] = field(default_factory=dict)
+    field_links: Mapping[int, FieldLink] = field(default_factory=dict)
     shortened: str = ""
     overflow: bool = field(default=False, init=False)
     failure: VOError | None = field(default=None, init=False)

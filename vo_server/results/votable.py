@@ -16,7 +16,7 @@ from schema.types import Type
 from vo_server.errors import ServerError, VOError, report
 from vo_server.results import arrow, binary
 from vo_server.results.cells import ELEMENT_NULL, ascii_cells, between, joined, text_cells
-from vo_server.results.descriptor import param
+from vo_server.results.descriptor import FieldLink, param
 from vo_server.results.field import ResultField
 from vo_server.results.result import Info, Result
 from vo_server.xmlwriter import element, escape, start
@@ -30,6 +30,9 @@ _SERVICES: Final = 100
 
 POSITIONS = ("pos.eq", "pos_eq_")
 """How UCDs of equatorial positions begin, in UCD1+ and in the UCD1 of cone searches."""
+
+MJD_ORIGIN: Final = "2400000.5"
+"""As a Julian date, since Aladin 12 takes the abbreviation MJD-origin for a fault and guesses the scale."""
 
 DAYS = {"time.start", "time.end", "time.epoch"}
 CALENDAR = {"time.release", "time.creation", "time.processing"}
@@ -65,7 +68,7 @@ FRAMES = (
     Frame("icrs", element("COOSYS", ID="icrs", system="ICRS"), _is_position),
     Frame(
         "mjd_utc",
-        element("TIMESYS", ID="mjd_utc", timeorigin="MJD-origin", timescale="UTC", refposition="TOPOCENTER"),
+        element("TIMESYS", ID="mjd_utc", timeorigin=MJD_ORIGIN, timescale="UTC", refposition="TOPOCENTER"),
         _is_mjd,
     ),
     Frame(
@@ -179,7 +182,9 @@ def _head(result: Result, types: Sequence[Type], serialisation: Serialisation) -
         *map(param, result.params),
         start("TABLE", utype=result.utype),
         *(
-            _field(c, t, serialisation.scalar_nulls, result.field_ids.get(number))
+            _field(
+                c, t, serialisation.scalar_nulls, result.field_ids.get(number), result.field_links.get(number)
+            )
             for number, (c, t) in enumerate(zip(result.columns, types, strict=True))
         ),
     ]
@@ -205,7 +210,11 @@ def _status(value: str, message: str = "") -> str:
 
 
 def _field(
-    column: ResultField, kind: Type, scalar_nulls: Mapping[str, float], xml_id: str | None = None
+    column: ResultField,
+    kind: Type,
+    scalar_nulls: Mapping[str, float],
+    xml_id: str | None = None,
+    link: FieldLink | None = None,
 ) -> str:
     frame = next((f.id for f in FRAMES if f.applies(column)), None)
     opening = start(
@@ -224,7 +233,7 @@ def _field(
     # What stands for a missing element in an array of integers; scalars mostly have NULLs of their own.
     null = (ELEMENT_NULL if kind.arraysize is not None else scalar_nulls).get(kind.datatype)
     values = element("VALUES", null=str(null)) if isinstance(null, int) else ""
-    return f"{opening}{description}{values}</FIELD>"
+    return f"{opening}{description}{values}{link.xml() if link else ''}</FIELD>"
 
 
 def _with_room_for_null(kind: Type) -> Type:

@@ -53,6 +53,7 @@ def run(
             votable_version=settings.votable_version,
             services=links.services,
             field_ids=links.field_ids,
+            field_links=links.field_links,
         )
         on_failure.pop_all()
     return result
