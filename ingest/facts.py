@@ -23,7 +23,8 @@ HDU_TYPES = ("events", "gti", *IRF_TYPES)
 EVENTS = "events"
 SPECTRUM = "spectrum"
 LIGHT_CURVE = "light-curve"
-MAIN_TYPES = (EVENTS, SPECTRUM, LIGHT_CURVE)
+PROFILE = "spatial-profile"
+MAIN_TYPES = (EVENTS, SPECTRUM, LIGHT_CURVE, PROFILE)
 """What makes a dataset; the other products belong to an event list."""
 
 

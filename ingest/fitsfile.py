@@ -199,6 +199,9 @@ class Hdu:
         if not width or not self.rows:
             return np.zeros((self.rows, column.repeat if column.code != "A" else 1), dtype)
         stride = self._count("NAXIS1")
+        if len(self.data) < stride * self.rows:
+            message = f"{self.header.get('NAXIS')!r}, but a table has 2: its rows cannot be found"
+            raise ProductError(self.path, f"{self.name} NAXIS", message)
         table = np.frombuffer(self.data, np.uint8, count=stride * self.rows).reshape(self.rows, stride)
         block = np.ascontiguousarray(table[:, column.offset : column.offset + width])
         return block.view(dtype)

@@ -1,7 +1,7 @@
 """Reading flux points: spectra and light curves as GADF ("Flux points", "SED", "Lightcurves") has them.
 
 They are told by their content: a table with energies and one of the fluxes of MEASURES, light curves by their
-columns of time.
+columns of time, profiles (as gammapy writes them) by their columns of distance.
 """
 
 import math
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ingest.facts import (
     LIGHT_CURVE,
+    PROFILE,
     SPECTRUM,
     FileFacts,
     HduLocation,
@@ -67,17 +68,18 @@ SUFFIXES: Final = ("_err", "_errn", "_errp", "_ul")
 
 _NAMES: Final = {"FLUXPOINTS", "FLUX_POINTS", "SED", "LIGHTCURVE", "LIGHT_CURVE"}
 _TIMES: Final = ("time_min", "time_max")
+_DISTANCES: Final = ("x_min", "x_max")
 _EV: Final = "eV"
 
 
 @dataclass(frozen=True, slots=True)
 class FluxFacts:
-    """Everything known about a spectrum or light curve, in the frames and units of `ingest.facts`.
+    """Everything known about a spectrum, light curve or profile, in the frames and units of `ingest.facts`.
 
-    `points` are the energies of a spectrum or of each time of a light curve, `bins` its times (1 for a
-    spectrum). `flux_ucd` and `flux_unit` are those of the flux, for a likelihood table those of its
-    reference spectrum; `energy_unit` is that of the file; both units are VOUnits. `good` are its good times,
-    those of a light curve its time bins; None where the file has no times.
+    `points` are the energies of a spectrum or of each row of the others, `bins` the times of a light curve
+    and `places` the distances of a profile (otherwise 1). `flux_ucd` and `flux_unit` are those of the flux,
+    for a likelihood table those of its reference spectrum; `energy_unit` is that of the file; both units are
+    VOUnits. `good` are its good times, of a light curve its time bins; None where the file has no times.
     """
 
     source: Source
@@ -91,6 +93,7 @@ class FluxFacts:
     energy_unit: str
     points: int
     bins: int
+    places: int
     energy_min: float
     energy_max: float
     target: str | None
@@ -107,7 +110,7 @@ class FluxFacts:
 
 
 def product_of(header: Header) -> str | None:
-    """Tell SPECTRUM or LIGHT_CURVE from the header of an HDU; None if it claims to be neither."""
+    """Tell SPECTRUM, LIGHT_CURVE or PROFILE from the header of an HDU; None if it claims to be none."""
     if text(header, "XTENSION") != "BINTABLE":
         return None
     names = {str(value).strip().lower() for key, value in header.items() if key.startswith("TTYPE")}
@@ -116,11 +119,13 @@ def product_of(header: Header) -> str | None:
     if not claims and not (has_energies and names & set(MEASURES)):
         return None
     timed = set(_TIMES) <= names or "time" in names or "LIGHT" in (text(header, "EXTNAME") or "").upper()
-    return LIGHT_CURVE if timed else SPECTRUM
+    if timed:
+        return LIGHT_CURVE
+    return PROFILE if set(_DISTANCES) <= names else SPECTRUM
 
 
 def read_flux(source: Source, options: ReadOptions | None = None) -> FluxFacts:
-    """Read all facts of a spectrum or light curve.
+    """Read all facts of a spectrum, light curve or profile.
 
     Raises ProductError, whose text is one line, for a file that is damaged, for a table without rows,
     energies or fluxes, and for units, shapes, energies or times that are impossible.
@@ -139,6 +144,9 @@ def _read(source: Source, options: ReadOptions) -> FluxFacts:
     if not hdu.rows:
         raise ProductError(file.path, hdu.name, "has no rows: there is no flux point to publish")
     energies = _energies(hdu)
+    if source.kind == SPECTRUM and math.prod(energies.shape) > hdu.rows:
+        message = f"has {_shape_of(energies.shape)}: a spectrum is a table with one flux point a row"
+        raise ProductError(file.path, hdu.name, message)
     measure = _measure(hdu)
     flux = _flux(hdu, measure, energies)
     problems: list[Problem] = []
@@ -157,8 +165,9 @@ def _read(source: Source, options: ReadOptions) -> FluxFacts:
         flux_ucd=flux.ucd,
         flux_unit=flux.unit,
         energy_unit=energies.unit,
-        points=energies.shape[1] if len(energies.shape) > 1 else (1 if _is_timed(source) else hdu.rows),
+        points=_points(energies, source.kind),
         bins=hdu.rows if _is_timed(source) else 1,
+        places=hdu.rows if source.kind == PROFILE else 1,
         energy_min=energies.low,
         energy_max=energies.high,
         **sky,
@@ -181,6 +190,12 @@ class _Energies:
     high: float
     unit: str
     shape: tuple[int, ...]
+
+
+def _points(energies: _Energies, kind: str) -> int:
+    """The energies of a spectrum, or of each row."""
+    rows, *more = energies.shape
+    return rows if kind == SPECTRUM else math.prod(more)
 
 
 def _energies(hdu: Hdu) -> _Energies:

@@ -1,10 +1,10 @@
-"""Facts of spectra and light curves -> rows. Pure: no files, no database."""
+"""Facts of spectra, light curves and profiles -> rows. Pure: no files, no database."""
 
 import math
 from typing import Final
 from urllib.parse import quote
 
-from ingest.facts import LIGHT_CURVE, SPECTRUM
+from ingest.facts import LIGHT_CURVE, PROFILE, SPECTRUM
 from ingest.fluxpoints import FluxFacts
 from ingest.rows import HC, POSITION_ORDER, PRODUCTS, Dataset, Row, timestamp
 from moc.shapes import cell_at
@@ -15,7 +15,7 @@ CALIB_LEVEL: Final = 4
 
 MEDIA_TYPE: Final = "application/fits"
 
-TITLES: Final = {SPECTRUM: "spectrum", LIGHT_CURVE: "light curve"}
+TITLES: Final = {SPECTRUM: "spectrum", LIGHT_CURVE: "light curve", PROFILE: "profile"}
 
 
 def dataset(facts: FluxFacts, collection: Collection) -> Dataset:
@@ -42,7 +42,7 @@ def obscore(facts: FluxFacts, collection: Collection) -> Row:
         **_access(facts, collection),
         "s_ra": facts.ra,
         "s_dec": facts.dec,
-        "s_xel1": 1,
+        "s_xel1": facts.places,
         "s_xel2": 1,
         "s_ucd": "pos.eq",
         "t_min": facts.t_start,

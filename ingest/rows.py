@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from ingest.facts import LIGHT_CURVE, SPECTRUM, Facts, HduLocation
+from ingest.facts import LIGHT_CURVE, PROFILE, SPECTRUM, Facts, HduLocation
 from ingest.fitstypes import published_name
 from moc import shapes
 from moc.text import ascii_moc
@@ -30,6 +30,7 @@ PRODUCTS: Final = {
     "rad_max": "rad_max",
     SPECTRUM: SPECTRUM,
     LIGHT_CURVE: LIGHT_CURVE,
+    PROFILE: PROFILE,
 }
 """HDU_TYPE of GADF, or kind of flux points -> name of the product."""
 

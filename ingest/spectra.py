@@ -1,4 +1,4 @@
-"""Finding spectra and light curves in a release: by what the files hold, never by their names."""
+"""Finding spectra, light curves and profiles in a release: by what the files hold, never by their names."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace

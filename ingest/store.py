@@ -38,7 +38,7 @@ FROM vo.dataset AS d
 LEFT JOIN ivoa.obscore_hea AS h ON h.obs_publisher_did = d.obs_publisher_did
 LEFT JOIN ivoa.obscore_healpix AS m ON m.obs_publisher_did = d.obs_publisher_did
 LEFT JOIN vo.product AS p ON p.obs_publisher_did = d.obs_publisher_did
-    AND p.product IN ('event-list', 'spectrum', 'light-curve')
+    AND p.product IN ('event-list', 'spectrum', 'light-curve', 'spatial-profile')
 LEFT JOIN {obs_index} AS i ON i.obs_publisher_did = d.obs_publisher_did
 LEFT JOIN ({counts}) AS e ON e.obs_publisher_did = d.obs_publisher_did,
 LATERAL (SELECT p.path IS NOT NULL AND h.obs_publisher_did IS NOT NULL

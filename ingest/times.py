@@ -133,15 +133,20 @@ def _mjdref(path: Path, where: str, header: Mapping[str, Any]) -> tuple[int, flo
 
 
 def to_tt(reference: TimeReference, elapsed: Floats) -> JulianDate:
-    """Return Julian dates TT of `elapsed` (in the file's unit since the reference)."""
+    """Return Julian dates TT of `elapsed` (in the file's unit since the reference).
+
+    In UTC a count from MJD 0 is the MJD itself, as gammapy writes light curves: leap seconds are not in it.
+    """
     start = np.float64(MJD_ORIGIN + reference.mjdrefi), np.float64(reference.mjdreff)
-    counted, origin = reference.timesys, start
-    if counted == "UTC":
-        counted, origin = "TAI", erfa.utctai(*start)
     seconds = elapsed * reference.unit
     days = np.floor(seconds / DAY)
-    jd = origin[0] + days, origin[1] + (seconds - days * DAY) / DAY
-    return _TO_TT[counted](jd)
+    fractions = (seconds - days * DAY) / DAY
+    if reference.timesys != "UTC":
+        return _TO_TT[reference.timesys]((start[0] + days, start[1] + fractions))
+    if reference.mjdrefi == reference.mjdreff == 0:
+        return _TO_TT["TAI"](erfa.utctai(start[0] + days, fractions))
+    origin = erfa.utctai(*start)
+    return _TO_TT["TAI"]((origin[0] + days, origin[1] + fractions))
 
 
 _FEW = 100

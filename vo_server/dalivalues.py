@@ -5,16 +5,20 @@ Angles are degrees in the ICRS. Raised is UsageError, with the name of the param
 
 import re
 from collections.abc import Callable
-from math import inf, isfinite
+from math import cos, inf, isfinite, radians
 from typing import Final
 
 from vo_server.adql.stcs import polygon_fault
+from vo_server.db import storable
 from vo_server.errors import UsageError
 from vo_server.eventlists.interval import Interval
 from vo_server.soda.shapes import Circle, Polygon, Range, Shape
 
 MOST_VERTICES: Final = 1000
 """Vertices of the largest polygon: each of them is compared with each position."""
+
+_APART: Final = 1e-6
+"""Degrees between vertices that count as two; pgSphere takes places 6e-8 degrees apart for one."""
 
 _NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _INFINITE: Final = {"-inf": -inf, "inf": inf, "+inf": inf}
@@ -46,9 +50,8 @@ def polygon(text: str, name: str = "POLYGON") -> Polygon:
     corners = list(zip(values[::2], values[1::2], strict=True))
     for lon, lat in corners:
         _check_position(name, lon, lat)
-    # Some close a polygon by its first vertex; DALI does not.
-    if len(corners) > 3 and corners[0] == corners[-1]:
-        corners.pop()
+    # Some close a polygon by its first vertex, which DALI does not, or repeat one.
+    corners = [c for i, c in enumerate(corners) if not _same_place(c, corners[i - 1])]
     if len(set(corners)) < 3:
         raise UsageError(f"{name} has vertices in fewer than three places: it encloses nothing")
     vertices = tuple(value for corner in corners for value in corner)
@@ -58,15 +61,22 @@ def polygon(text: str, name: str = "POLYGON") -> Polygon:
     return Polygon(vertices)
 
 
+def _same_place(one: tuple[float, float], other: tuple[float, float]) -> bool:
+    """Whether two positions are closer than _APART, also at the poles and on either side of longitude 0."""
+    (lon, lat), (lon2, lat2) = one, other
+    turn = abs(lon - lon2) % 360
+    return abs(lat - lat2) < _APART and min(turn, 360 - turn) * cos(radians(lat)) < _APART
+
+
 def _range(text: str, name: str) -> Range:
     values = _numbers(name, text)
     if len(values) != 4:
-        raise UsageError(f"{name} RANGE is lon1 lon2 lat1 lat2 in degrees, not {shown(text)}")
+        raise UsageError(f"{name} is lon1 lon2 lat1 lat2 in degrees, not {shown(text)}")
     lon1, lon2, lat1, lat2 = values
     for lon, lat in ((lon1, lat1), (lon2, lat2)):
         _check_position(name, *(0.0 if abs(value) == inf else value for value in (lon, lat)))
     if lat1 > lat2 or inf in {lon1, lat1} or -inf in {lon2, lat2}:
-        raise UsageError(f"{name} RANGE {shown(text)}: the lower limit comes first")
+        raise UsageError(f"{name}: {shown(text)} is no range, the lower limit comes first")
     return Range(lon1, lon2, lat1, lat2)
 
 
@@ -78,7 +88,7 @@ def position(text: str) -> Shape:
         raise UsageError(
             f"POS begins with {', '.join(SHAPES)}, as in 'CIRCLE 83.6 22.0 1.5', not with {shown(kind)}"
         )
-    return read(rest, "POS")
+    return read(rest, f"POS={kind.upper()}")
 
 
 SHAPES: Final[dict[str, Callable[[str, str], Shape]]] = {
@@ -121,6 +131,13 @@ def number(word: str, name: str) -> float:
     if not word.isascii() or _NUMBER.fullmatch(word) is None or not isfinite(float(word)):
         raise UsageError(f"{name}: {shown(word)} is not a number, such as 1.5, -2e-19 or +Inf")
     return float(word)
+
+
+def plain_text(text: str, name: str) -> str:
+    """The text, if there can be one like it in the database."""
+    if not storable(text):
+        raise UsageError(f"{name} is a text without NUL characters, not {shown(text)}")
+    return text
 
 
 def _check_position(name: str, lon: float, lat: float) -> None:

@@ -78,17 +78,18 @@ def test_votlint_on_images(archive: str) -> None:
     for wanted in ({"DPTYPE": "event-list", "POS": "CIRCLE 83.633 22.014 2"}, {"MAXREC": 0}, {}):
         assert stilts("votlint", f"votable={archive}/sia/query?{urlencode(wanted)}").strip() == ""
     asked = [f"serviceurl={archive}/sia/query", "servicetype=sia2", "dataformat=", "radius=1"]
-    assert "rows: 0" in stilts("cone", *asked, "lon=83.633", "lat=22.014", "omode=count")
+    assert "rows: 4" in stilts("cone", *asked, "lon=83.633", "lat=22.014", "omode=count")
 
 
 def test_pyvo_finds_event_lists_as_images(archive: str, shared_data: Path) -> None:
     service = pyvo.dal.SIA2Service(f"{archive}/sia")
     crab = SkyCoord(83.633, 22.014, unit="deg")
-    rows = service.search(pos=(crab, 0.1 * u.deg), data_type="event-list", collection="HESS-DL3-DR1")
+    rows = service.search(pos=(crab, 0.1 * u.deg), collection="HESS-DL3-DR1")
+    assert len(rows) == 4
     assert {row.target_name for row in rows} == {"Crab Nebula"}
     for row in rows:
         assert crab.separation(SkyCoord(row.s_ra, row.s_dec)) < row.s_fov / 2 + 0.1 * u.deg
     assert len(rows[0].getdatalink()) > 10
-    both = service.search(data_type="event-list", maxrec=1000)
+    both = service.search(maxrec=1000)
     assert set(both["obs_collection"]) == {"HESS-DL3-DR1", "cta-1dc"}
-    assert len(service.search(collection="HESS-DL3-DR1")) == 0
+    assert len(service.search(collection="HESS-DL3-DR1", data_type="image")) == 0

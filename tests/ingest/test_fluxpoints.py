@@ -11,14 +11,18 @@ from astropy.io import fits
 from astropy.table import Table
 from astropy.time import Time
 from gammapy.estimators import FluxPoints
-from gammapy.modeling.models import PowerLawSpectralModel
+from gammapy.maps import MapAxis, RegionGeom, RegionNDMap, TimeMapAxis
+from gammapy.modeling.models import PowerLawSpectralModel, SkyModel
 
 from ingest.facts import ProductError, ReadOptions
 from ingest.fluxpoints import FluxFacts, read_flux
+from ingest.fluxrows import obscore
 from ingest.release import find_release
+from ingest.rows import HC
+from schema.collection import Collection
 from schema.target import Target
 from tests.dl3files import MJDREFF, MJDREFI, Habits, write_dl3
-from tests.fluxfiles import E_REF, PER_TEV, Columns, write_curve, write_flux
+from tests.fluxfiles import DNDE_COLUMNS, E_REF, PER_TEV, Columns, write_curve, write_flux
 
 
 def facts(path: Path, options: ReadOptions | None = None) -> FluxFacts:
@@ -81,6 +85,72 @@ def test_what_gammapy_writes(sed_type: str, tmp_path: Path) -> None:
     found = facts(path)
     assert (found.sed_type, found.points) == (sed_type, 2)
     assert (found.energy_min, found.energy_max) == pytest.approx((5e11, 5e12))
+
+
+def flux_maps(*axes: MapAxis | TimeMapAxis) -> FluxPoints:
+    """Flux points of a power law on the axes; gammapy chooses what it writes of them."""
+    geom = RegionGeom.create("icrs;circle(83.63, 22.01, 0.1)", axes=list(axes))
+    values = {"norm": 1.0, "norm_err": 0.1, "norm_ul": 1.5, "ts": 30.0, "sqrt_ts": 5.5}
+    maps = {name: RegionNDMap.from_geom(geom, data=np.full(geom.data_shape, v)) for name, v in values.items()}
+    spectrum = PowerLawSpectralModel(index=2.5, amplitude=1e-12 * u.Unit(PER_TEV))
+    return FluxPoints(maps, reference_model=SkyModel(spectrum))
+
+
+ENERGIES = MapAxis.from_energy_bounds("1000 GeV", "10000 GeV", nbin=3)
+
+
+@pytest.mark.parametrize("sed_type", ["dnde", "flux", "eflux", "e2dnde", "likelihood"])
+def test_light_curves_that_gammapy_writes(sed_type: str, tmp_path: Path) -> None:
+    starts, stops = np.array([0.0, 1.0]) * u.d, np.array([0.5, 1.5]) * u.d
+    times = TimeMapAxis(starts, stops, reference_time=Time("2020-01-01", scale="utc"))
+    flux_maps(ENERGIES, times).write(tmp_path / "lc.fits", format="lightcurve", sed_type=sed_type)
+    found = facts(tmp_path / "lc.fits")
+    assert (found.source.kind, found.sed_type) == ("light-curve", sed_type)
+    assert (found.points, found.bins, found.places) == (3, 2, 1)
+    # gammapy counts from MJD 0 in UTC: its values are the MJD.
+    assert (found.t_start, found.t_stop, found.exposure) == (58849.0, 58850.5, 86400.0)
+    assert (found.energy_min, found.energy_max) == pytest.approx((1e12, 1e13))
+    assert found.energy_unit == "GeV"
+
+
+def test_profiles_that_gammapy_writes(tmp_path: Path) -> None:
+    distances = MapAxis.from_edges([0, 0.1, 0.2, 0.4, 0.5], unit="deg", name="projected-distance")
+    points = flux_maps(ENERGIES, distances)
+    points.write(tmp_path / "profile.fits", format="profile", sed_type="flux")
+    found = facts(tmp_path / "profile.fits")
+    assert (found.source.kind, found.sed_type) == ("spatial-profile", "flux")
+    assert (found.points, found.bins, found.places) == (3, 1, 4)
+    row = obscore(found, Collection(name="X", schema="x"))
+    assert (row["dataproduct_type"], row["calib_level"]) == ("spatial-profile", 4)
+    assert (row["s_xel1"], row["t_xel"], row["em_xel"]) == (4, 1, 3)
+    assert (row["em_min"], row["em_max"]) == pytest.approx((HC / 1e13, HC / 1e12))
+
+
+@pytest.mark.parametrize("unit", ["TeV", "GeV", "MeV", "keV", "erg", "J"])
+def test_units_of_energy(unit: str, tmp_path: Path) -> None:
+    scale = (1 * u.TeV).to_value(unit)
+    energies = {n: (DNDE_COLUMNS[n][0] * scale, unit) for n in ("e_ref", "e_min", "e_max")}
+    found = facts(write_flux(tmp_path / "sed.fits", energies))
+    assert found.energy_unit == unit
+    lowest = 1e12 / np.sqrt(2)
+    assert (found.energy_min, found.energy_max) == pytest.approx((lowest, lowest * 8))
+
+
+def test_a_spectrum_has_one_flux_point_a_row(tmp_path: Path) -> None:
+    one = {n: (np.asarray(c[0])[:, None], c[1]) for n, c in DNDE_COLUMNS.items()}
+    assert facts(write_flux(tmp_path / "one.fits", one)).points == 3
+    wide = {n: (np.asarray(c[0])[None, :], c[1]) for n, c in DNDE_COLUMNS.items()}
+    with pytest.raises(ProductError, match="has 3 values a row: a spectrum is a table with one flux point a"):
+        facts(write_flux(tmp_path / "wide/wide.fits", wide))
+
+
+def test_a_table_without_axes(tmp_path: Path) -> None:
+    path = write_flux(tmp_path / "sed.fits")
+    whole = path.read_bytes()
+    at = whole.index(b"NAXIS   =                    2")
+    path.write_bytes(whole[:at] + b"NAXIS   =                    0" + whole[at + 30 :])
+    with pytest.raises(ProductError, match="FLUXPOINTS NAXIS: 0, but a table has 2"):
+        facts(path)
 
 
 def test_the_position_of_a_target(tmp_path: Path) -> None:

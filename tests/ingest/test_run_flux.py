@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import healpy
+import numpy as np
+
 from tests.dl3files import Habits, write_dl3
 from tests.fluxfiles import write_curve, write_flux
 from tests.ingesting import Archive, counts
@@ -9,6 +12,11 @@ from vo_server.doctor import examine
 
 DID = "ivo://x-unregistered/My%20release?"
 INDEX = "my_release.obs_index"
+
+
+def cell(ra: float, dec: float) -> int:
+    """The HEALPix cell of order 12 at a position (ICRS, deg)."""
+    return int(healpy.ang2pix(4096, ra, dec, nest=True, lonlat=True))
 
 
 def test_a_release_with_both(archive: Archive, release: Path) -> None:
@@ -42,6 +50,35 @@ def test_a_release_with_both(archive: Archive, release: Path) -> None:
         )
         == 2
     )
+    assert [f for f in examine(archive.settings, deep=True) if not f.ok and f.fatal] == []
+
+
+def test_what_is_known_of_place_and_time(archive: Archive, release: Path) -> None:
+    """Flux points have no region: their MOC is that of nothing, and not of the cell that they lie in."""
+    write_flux(release / "sed.fits", gtis=[(0.0, 100.0)])
+    write_flux(release / "nowhere.fits", header={"OBJECT": None})
+    write_curve(release / "lc.fits", header={"OBJECT": "Elsewhere", "RA_OBJ": 83.633, "DEC_OBJ": 22.014})
+    archive.ingest(release)
+    known = "SELECT obs_id, healpix_order, healpix_index, s_moc IS NULL, times IS NOT NULL"
+    assert archive.rows(
+        f"{known} FROM ivoa.obscore NATURAL JOIN ivoa.obscore_healpix WHERE calib_level = 4 ORDER BY obs_id"
+    ) == [
+        ("lc", 12, cell(83.633, 22.014), True, True),
+        ("nowhere", 12, None, True, False),
+        ("sed", 12, cell(228.6125, -59.2717), True, True),
+    ]
+
+
+def test_a_profile(archive: Archive, tmp_path: Path) -> None:
+    edges = np.array([0.0, 0.1, 0.2])
+    columns = {"x_min": (edges, "deg"), "x_max": (edges + 0.1, "deg")}
+    path = write_flux(tmp_path / "profile.fits", columns)
+    assert counts(archive.ingest(tmp_path, name="My release")) == (1, 0, 0, 0, 0)
+    assert archive.rows("SELECT dataproduct_type, calib_level, s_xel1, em_xel FROM ivoa.obscore") == [
+        ("spatial-profile", 4, 3, 1)
+    ]
+    assert archive.rows("SELECT product, path FROM vo.product") == [("spatial-profile", str(path))]
+    assert counts(archive.ingest(tmp_path, name="My release")) == (0, 0, 1, 0, 0)
     assert [f for f in examine(archive.settings, deep=True) if not f.ok and f.fatal] == []
 
 

@@ -40,6 +40,14 @@ def test_leap_seconds_count_as_elapsed_in_utc() -> None:
     assert iso(utc_mjd(veritas, np.array([242909531.10891286]))[0]) == "2012-10-13T10:52:08.109"
 
 
+def test_a_count_from_mjd_0_is_the_mjd_itself_in_utc() -> None:
+    days = TimeReference(0, 0.0, "UTC", "LOCAL", 86400.0)
+    assert utc_mjd(days, np.array([58849.0, 53005.25])).tolist() == [58849.0, 53005.25]
+    assert iso(utc_mjd(TimeReference(0, 0.0, "TT", "LOCAL", 86400.0), np.array([58849.0]))[0]) == (
+        "2019-12-31T23:58:50.816"
+    )
+
+
 @pytest.mark.parametrize("scale", ["TT", "TAI", "TDB", "TCG", "TCB", "UTC"])
 def test_every_scale_agrees_with_astropy_to_a_microsecond(scale: str) -> None:
     elapsed = np.array([0.0, 12345.678901, 3e8 + 0.123456])

@@ -209,10 +209,10 @@ def test_names_in_any_case_unknown_ones_and_post(client: httpx.Client) -> None:
 @pytest.mark.parametrize(
     ("parameters", "told"),
     [
-        ({}, "RA is missing: the right ascension in decimal degrees (ICRS), 0 to 360"),
+        ({}, "RA is missing: the right ascension (ICRS) in decimal degrees, 0 to 360"),
         ({"RA": "1", "DEC": "1"}, "SR is missing"),
         ({"RA": "", "DEC": "1", "SR": "1"}, "RA is missing"),
-        ({"RA": "1", "DEC": "91", "SR": "1"}, "DEC is the declination in decimal degrees (ICRS), -90 to 90"),
+        ({"RA": "1", "DEC": "91", "SR": "1"}, "DEC is the declination (ICRS) in decimal degrees, -90 to 90"),
         ({"RA": "360.0001", "DEC": "1", "SR": "1"}, "out of range"),
         ({"RA": "-1", "DEC": "1", "SR": "1"}, "out of range"),
         ({"RA": "1", "DEC": "1", "SR": "-0.1"}, "SR is the radius"),

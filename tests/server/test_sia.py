@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import httpx
+import numpy as np
 import psycopg
 import pytest
 import pyvo
@@ -12,14 +13,18 @@ from astropy.io.votable import parse
 from astropy.io.votable.tree import Resource, VOTableFile
 from astropy.time import Time
 
+from schema.collection import Collection
 from schema.load import core_catalogue
 from tests.server.serving import free_socket, served, url_of
 from tests.xmlcheck import VOTABLE, parsed
+from vo_server.adql import translate
 from vo_server.app import create_app
+from vo_server.dali import Parameters
 from vo_server.roles import owner_url
 from vo_server.settings import Settings
 from vo_server.sia.parameters import PARAMETERS
 from vo_server.sia.request import STANDARD
+from vo_server.sia.request import request as sia_request
 
 NS = {"v": VOTABLE}
 DATASETS = {
@@ -29,6 +34,9 @@ DATASETS = {
     " 53000.5, 53001.0, 1e-17, 1e-15, 10.0, 180.0, 12.0, 900.0, 1e-7, '/I/Q/U/'",
     "image": "'image', 4, 'CTA', 'CTAO', 'North', 'O''Neill; DROP', 'image/png',"
     " 54000.0, 54001.0, 1e-15, 1e-14, 2.0, 60.0, NULL, 100.0, NULL, '/POLI/'",
+    "flux": "'spectrum', 4, 'Flux', NULL, NULL, 'Crab Nebula', 'application/fits',"
+    + ", ".join(["NULL"] * 9)
+    + ", NULL",
     "blank": "'image', 0, 'Blank', NULL, NULL, NULL, NULL," + ", ".join(["NULL"] * 9) + ", NULL",
 }
 INSERTION = (
@@ -39,6 +47,16 @@ INSERTION = (
 )
 DID = "ivo://Example.org/Data?{}"
 EVERYTHING = ("event-list", "cube", "image")
+
+
+def ring(vertices: int) -> str:
+    """A polygon that is all but a circle of 5 degrees."""
+    turns = np.linspace(0, 2 * np.pi, vertices, endpoint=False)
+    return "POLYGON " + " ".join(f"{80 + 5 * np.cos(a):.6f} {5 * np.sin(a):.6f}" for a in turns)
+
+
+CROSSING = "POLYGON 0 0 10 10 10 0 0 10 " + " ".join(f"{359 - i / 100:g} {10 - i / 10:g}" for i in range(60))
+"""Has more vertices than are looked at before the database does."""
 
 
 @pytest.fixture(scope="module")
@@ -122,13 +140,34 @@ def test_every_parameter_of_the_standard_is_there() -> None:
     assert [p.name for p in PARAMETERS] == [*names.split(), "CALIB", "TARGET", "FORMAT"]
 
 
-def test_images_and_cubes_unless_asked_otherwise(client: httpx.Client) -> None:
-    assert found(search(client)) == {"cube", "image", "blank"}
+def test_no_spectra_unless_asked_for(client: httpx.Client) -> None:
+    assert found(search(client)) == {"list", "cube", "image", "blank"}
+    assert found(search(client, ("DPTYPE", "image"), ("DPTYPE", "cube"))) == {"cube", "image", "blank"}
     assert found(search(client, ("DPTYPE", "event-list"))) == {"list"}
     assert found(search(client, ("DPTYPE", "cube"), ("DPTYPE", "event-list"))) == {"list", "cube"}
-    assert found(search(client, ("DPTYPE", "spectrum"))) == set()
+    assert found(search(client, ("DPTYPE", "spectrum"))) == {"flux"}
+    assert found(search(client, ("ID", DID.format("flux")))) == {"flux"}
     assert found(search(client, ("ID", DID.format("list")))) == {"list"}
-    assert found(search(client, ("TARGET", "Crab Nebula"))) == {"cube"}
+    assert found(search(client, ("TARGET", "Crab Nebula"))) == {"list", "cube"}
+
+
+@pytest.mark.parametrize("product_type", ["hea-event-list", "event-list"])
+def test_event_lists_as_collections_call_them(settings: Settings, product_type: str) -> None:
+    collection = Collection(name="X", schema="x", product_type=product_type)
+    query = sia_request(Parameters([("CALIB", "2")]), [collection], settings).query
+    kinds = dict.fromkeys(("image", "cube", "event-list", product_type))
+    assert f"dataproduct_type IN ({', '.join(map(repr, kinds))})" in query
+
+
+def test_identifiers_are_found_by_an_index(module_settings: Settings, client: httpx.Client) -> None:
+    query = sia_request(Parameters([("ID", DID.format("LIST")), ("ID", "x")]), [], module_settings).query
+    translation = translate(query, core_catalogue())
+    with psycopg.connect(owner_url(module_settings)) as connection:
+        connection.execute("SET enable_seqscan = off")
+        raw = psycopg.RawCursor(connection)
+        plan = raw.execute(f"EXPLAIN {translation.sql}".encode(), translation.parameters).fetchall()
+    assert any("obscore_obs_publisher_did_lower" in line for (line,) in plan)
+    assert found(search(client, ("ID", DID.format("LIST")), ("ID", "x"))) == {"list"}
 
 
 def test_values_are_ored_and_parameters_anded(client: httpx.Client) -> None:
@@ -202,7 +241,12 @@ def test_limits_and_formats(client: httpx.Client) -> None:
         ("POS", "POLYGON 1 2 3 4", "three vertices"),
         ("POS", "POLYGON 0 0 120 0 240 0", "larger than a hemisphere"),
         ("POS", "POLYGON 0 0 10 10 10 0 0 10", "cross"),
-        ("POS", "POLYGON " + "1 2 " * 2000, "may have 1000 vertices"),
+        ("POS", ring(1001), "POS=POLYGON may have 1000 vertices; it has 1001"),
+        ("POS", "POLYGON 0 0 10 0 0 0 10 0", "POS=POLYGON has vertices in fewer than three places"),
+        ("POS", "POLYGON 10 10 10 10.0000000001 10.0000000001 10", "in fewer than three places"),
+        ("POS", "POLYGON 0 90 0 89 90 90", "in fewer than three places"),
+        ("POS", "POLYGON 360 0 0 0 0 1", "in fewer than three places"),
+        ("POS", CROSSING, "the sides of a polygon cross, touch or lie"),
         ("POS", "1,2", "POS begins with"),
         ("BAND", "2 1", "the lower limit comes first"),
         ("BAND", "+Inf", "open interval"),
@@ -217,7 +261,8 @@ def test_limits_and_formats(client: httpx.Client) -> None:
         ("MAXREC", "x", "MAXREC must be a whole number"),
         ("RESPONSEFORMAT", "nothing", "is not offered"),
         ("TARGET", "x" * 20_000, "more than the 20000 bytes"),
-        ("TARGET", "a\0b", ""),
+        ("TARGET", "a\0b", "TARGET is a text without NUL characters, not 'a\\x00b'"),
+        ("ID", "\0", "ID is a text without NUL characters"),
     ],
 )
 def test_errors(client: httpx.Client, name: str, value: str, told: str) -> None:
@@ -228,6 +273,7 @@ def test_errors(client: httpx.Client, name: str, value: str, told: str) -> None:
     assert status.get("value") == "ERROR"
     assert status.text.startswith("UsageFault: ")
     assert told in status.text
+    assert "SELECT" not in status.text
     assert len(status.text) < 2000
 
 
@@ -257,4 +303,8 @@ def test_pyvo_finds_its_way(client: httpx.Client) -> None:
 
 def test_hundreds_of_values(client: httpx.Client) -> None:
     targets = [f"nobody {n}" for n in range(500)]
-    assert found(client.post("/sia/query", data={"TARGET": [*targets, "Crab Nebula"]})) == {"cube"}
+    assert found(client.post("/sia/query", data={"TARGET": [*targets, "Crab Nebula"]})) == {"list", "cube"}
+
+
+def test_the_largest_polygon(client: httpx.Client) -> None:
+    assert found(search(client, ("POS", ring(300)))) == set()

@@ -217,6 +217,7 @@ def test_limits(client: httpx.Client) -> None:
         ({"TIME": "2005/2004"}, "TIME: '2005/2004' is no range"),
         ({"TOP": "-1"}, "TOP must be a whole number"),
         ({"MAXREC": "x"}, "MAXREC must be a whole number"),
+        ({"TARGETNAME": "a\0b"}, "TARGETNAME is a text without NUL characters"),
         ({"POS": ["1,1", "2,2"]}, "POS may be given once only"),
         ({"RESPONSEFORMAT": "doc"}, "RESPONSEFORMAT='doc' is not offered"),
     ],

@@ -10,7 +10,8 @@ from vo_server.db import Database, storable
 
 SPECTRUM: Final = "spectrum"
 LIGHT_CURVE: Final = "light-curve"
-FLUX_POINTS: Final = (SPECTRUM, LIGHT_CURVE)
+PROFILE: Final = "spatial-profile"
+FLUX_POINTS: Final = (SPECTRUM, LIGHT_CURVE, PROFILE)
 """Products that are datasets of their own beside event lists."""
 
 COLUMNS: Final = (

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from schema.collection import EVENT_LIST, Collection
 from vo_server.datalink import urls
-from vo_server.datalink.dataset import FLUX_POINTS, LIGHT_CURVE, SPECTRUM, Dataset
+from vo_server.datalink.dataset import FLUX_POINTS, LIGHT_CURVE, PROFILE, SPECTRUM, Dataset
 from vo_server.previews import kinds
 from vo_server.products.content import FITS
 from vo_server.products.sizes import product_size
@@ -28,7 +28,7 @@ RESPONSES: Final = {
 }
 """The response functions that a dataset may have, with their names for people."""
 
-NAMES: Final = {**RESPONSES, SPECTRUM: "Spectrum", LIGHT_CURVE: "Light curve"}
+NAMES: Final = {**RESPONSES, SPECTRUM: "Spectrum", LIGHT_CURVE: "Light curve", PROFILE: "Spatial profile"}
 """Products with their names for people; what is none of them is an event list."""
 
 PRODUCT_TYPE: Final = "http://www.ivoa.net/rdf/product-type#"

@@ -9,7 +9,10 @@ from vo_server.products.file import Record
 
 GTI: Final = "gti"
 
-NAMES: Final = (EVENT_LIST, GTI, "aeff", "edisp", "psf", "bkgrate", "rad_max", "spectrum", "light-curve")
+NAMES: Final = (
+    *(EVENT_LIST, GTI, "aeff", "edisp", "psf", "bkgrate", "rad_max"),
+    *("spectrum", "light-curve", "spatial-profile"),
+)
 """The products that a dataset can have."""
 
 FILE_OF_DATASET: Final = """

@@ -56,14 +56,14 @@ class Cone:
 
 
 _LIMITS: Final = (
-    ("RA", "right ascension", 0.0, 360.0),
-    ("DEC", "declination", -90.0, 90.0),
+    ("RA", "right ascension (ICRS)", 0.0, 360.0),
+    ("DEC", "declination (ICRS)", -90.0, 90.0),
     ("SR", "radius", 0.0, 180.0),
 )
 
 
 def _number(parameters: Parameters, name: str, quantity: str, low: float, high: float) -> float:
-    wanted = f"the {quantity} in decimal degrees (ICRS), {low:g} to {high:g}"
+    wanted = f"the {quantity} in decimal degrees, {low:g} to {high:g}"
     text = parameters.one(name)
     if text is None:
         raise UsageError(f"{name} is missing: {wanted}")

@@ -4,10 +4,10 @@ from anyio.to_thread import run_sync
 from starlette.requests import Request
 from starlette.responses import Response
 
-from schema.collection import Collection
 from schema.model import Table
 from vo_server import dali, vosi
 from vo_server.cancellation import Cancellation
+from vo_server.collections.find import by_schema
 from vo_server.db import Database
 from vo_server.errors import NotFoundError
 from vo_server.results.response import ResultResponse, cancelled_by_disconnect
@@ -23,7 +23,7 @@ async def search(request: Request) -> Response:
     database: Database = request.app.state.database
     url = dali.public_request_url(request, settings)
     parameters = await dali.read_parameters(request, settings)
-    _, table = await run_sync(published, request)
+    table = await run_sync(_datasets, database, request.path_params["collection"])
     wanted = cone.request(parameters, table, settings)
     cancellation = Cancellation()
     async with cancelled_by_disconnect(request.receive, cancellation.cancel):
@@ -34,27 +34,22 @@ async def search(request: Request) -> Response:
 
 def capabilities(request: Request) -> Response:
     """The services behind this URL (VOSI 1.1)."""
-    collection, _ = published(request)
-    document = capabilities_document(collection, request.app.state.database, request.app.state.settings)
+    database: Database = request.app.state.database
+    collection = by_schema(database, request.path_params["collection"])
+    document = capabilities_document(collection, database, request.app.state.settings)
     return Response(document, media_type="text/xml")
 
 
 def availability(request: Request) -> Response:
     """Whether the service is up, if there is such a collection."""
-    published(request)
+    by_schema(request.app.state.database, request.path_params["collection"])
     return vosi.availability(request)
 
 
-def published(request: Request) -> tuple[Collection, Table]:
-    """The collection that the path of a request names by its schema, and its table of datasets.
-
-    Raises NotFoundError.
-    """
-    database: Database = request.app.state.database
-    wanted = request.path_params["collection"]
-    table = database.catalogue().by_name.get(f"{wanted}.obscore")
-    found = next((c for c in database.collections() if c.schema == wanted), None)
-    if found is None or table is None:
-        known = ", ".join(c.schema for c in database.collections()) or "none"
-        raise NotFoundError(f"There is no collection {wanted!r} here; there are: {known}.")
-    return found, table
+def _datasets(database: Database, schema: str) -> Table:
+    """The table of the datasets of a collection. Raises NotFoundError."""
+    collection = by_schema(database, schema)
+    table = database.catalogue().by_name.get(f"{collection.schema}.obscore")
+    if table is None:
+        raise NotFoundError(f"The collection {schema!r} is being changed; please try again.")
+    return table

@@ -10,7 +10,7 @@ from math import isinf
 from typing import Final
 
 from vo_server.adql.writing import number, string
-from vo_server.dalivalues import interval, shown
+from vo_server.dalivalues import interval, plain_text, shown
 from vo_server.dalivalues import number as read_number
 from vo_server.errors import UsageError
 from vo_server.eventlists.interval import Interval
@@ -67,13 +67,13 @@ def _side(column: str, comparison: str, limit: float) -> str:
     return f"{column} IS NOT NULL" if isinf(limit) else f"{column} {comparison} {number(limit)}"
 
 
-def _equal(column: str, text: str) -> str:
-    return f"{column} = {string(text)}"
+def _equal(column: str, name: str, text: str) -> str:
+    return f"{column} = {string(plain_text(text, name))}"
 
 
-def _same_identifier(column: str, text: str) -> str:
+def _same_identifier(text: str) -> str:
     """IVOIDs are compared without regard to case (section 2.1.10)."""
-    return f"LOWER({column}) = LOWER({string(text)})"
+    return f"LOWER(obs_publisher_did) = LOWER({string(plain_text(text, 'ID'))})"
 
 
 def _polarised(text: str) -> str:
@@ -98,7 +98,7 @@ def _numeric(name: str, description: str, columns: tuple[str, ...], unit: str | 
 
 
 def _text(name: str, description: str, column: str, ucd: str) -> Parameter:
-    return Parameter(name, description, partial(_equal, column), ucd=ucd)
+    return Parameter(name, description, partial(_equal, column, name), ucd=ucd)
 
 
 PARAMETERS: Final = (
@@ -120,7 +120,7 @@ PARAMETERS: Final = (
     Parameter(
         "ID",
         "Publisher DID of a dataset, in upper or lower case",
-        partial(_same_identifier, "obs_publisher_did"),
+        _same_identifier,
         ucd="meta.ref.ivoid",
     ),
     _text("COLLECTION", "Name of a data release", "obs_collection", "meta.id"),
@@ -128,7 +128,7 @@ PARAMETERS: Final = (
     _text("INSTRUMENT", "Name of an instrument", "instrument_name", "meta.id;instr"),
     _text(
         "DPTYPE",
-        "Kind of data product, such as event-list; image and cube where neither it nor ID is given",
+        "Kind of data product, such as image; images, cubes and event lists where neither it nor ID is given",
         "dataproduct_type",
         "meta.code.class",
     ),

@@ -12,7 +12,7 @@ from typing import Final
 from vo_server.adql.writing import number, string
 from vo_server.dali import Parameters
 from vo_server.dalivalues import number as read_number
-from vo_server.dalivalues import shown
+from vo_server.dalivalues import plain_text, shown
 from vo_server.errors import UsageError
 from vo_server.eventlists.interval import Interval
 from vo_server.ssa.ranges import intervals, moment, values, wavelength
@@ -77,7 +77,7 @@ def _side(column: str, comparison: str, limit: float) -> str:
 
 def _same(name: str, column: str, text: str, _: Parameters) -> str:
     """Names are compared without regard to case."""
-    words = values(text, name)
+    words = values(plain_text(text, name), name)
     return "(" + " OR ".join(f"LOWER({column}) = LOWER({string(word)})" for word in words) + ")"
 
 

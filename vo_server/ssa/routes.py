@@ -7,12 +7,12 @@ from anyio.to_thread import run_sync
 from starlette.requests import Request
 from starlette.responses import Response
 
-from schema.collection import Collection
 from vo_server import dali, vosi
 from vo_server.cancellation import Cancellation
+from vo_server.collections.find import by_schema
 from vo_server.datalink.services import linked_by
 from vo_server.db import Database
-from vo_server.errors import NotFoundError, UsageError
+from vo_server.errors import UsageError
 from vo_server.results import find_format
 from vo_server.results.response import ResultResponse, cancelled_by_disconnect
 from vo_server.results.result import Info
@@ -35,7 +35,7 @@ async def find(request: Request) -> Response:
     database: Database = request.app.state.database
     url = dali.public_request_url(request, settings)
     parameters = await dali.read_parameters(request, settings)
-    collection = await run_sync(_collection, request)
+    collection = await run_sync(by_schema, database, request.path_params["collection"])
     wanted = search(parameters, collection, settings)
     cancellation = Cancellation()
     async with cancelled_by_disconnect(request.receive, cancellation.cancel):
@@ -44,7 +44,7 @@ async def find(request: Request) -> Response:
     result.data_infos = (*result.data_infos, _PROTOCOL)
     number = next(n for n, column in enumerate(result.columns) if column.name == DID)
     links = linked_by(number, DID, settings)
-    result.field_ids, result.services = links.field_ids, links.services
+    result.field_ids, result.field_links, result.services = links
     if wanted.metadata:
         result.params = input_params()
         return Response(metadata_document(result), headers={"Content-Type": DEFAULT_FORMAT})
@@ -55,14 +55,14 @@ async def capabilities(request: Request) -> Response:
     """The services behind this URL (VOSI 1.1)."""
     settings: Settings = request.app.state.settings
     database: Database = request.app.state.database
-    collection = await run_sync(_collection, request)
+    collection = await run_sync(by_schema, database, request.path_params["collection"])
     document = await run_sync(capabilities_document, collection, database, settings)
     return Response(document, media_type="text/xml")
 
 
 def availability(request: Request) -> Response:
     """Whether the service is up, if there is such a collection."""
-    _collection(request)
+    by_schema(request.app.state.database, request.path_params["collection"])
     return vosi.availability(request)
 
 
@@ -95,15 +95,3 @@ async def _answer(published: store.Published, request: Request, asked: str) -> R
     url = dali.public_request_url(request, settings)
     result.infos = dali.origin(settings, "ivo://ivoa.net/std/SpectrumDM", url)
     return ResultResponse(result, chosen, content_type)
-
-
-def _collection(request: Request) -> Collection:
-    """The collection that the path names by its schema. Raises NotFoundError."""
-    database: Database = request.app.state.database
-    wanted = request.path_params["collection"]
-    collections = database.collections()
-    found = next((c for c in collections if c.schema == wanted), None)
-    if found is None:
-        known = ", ".join(c.schema for c in collections) or "none"
-        raise NotFoundError(f"There is no collection {wanted!r} here; there are: {known}.")
-    return found
