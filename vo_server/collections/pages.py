@@ -60,7 +60,7 @@ def terms(collection: Collection) -> Iterator[tuple[str, str]]:
     if licence and c.licence_url:
         licence = _link(c.licence_url, licence)
     told = (
-        ("Licence", licence),
+        ("Licence", licence or "none is stated"),
         ("Terms", escape(c.terms or "")),
         ("Attribution", escape(c.attribution or "")),
     )
