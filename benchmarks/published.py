@@ -63,6 +63,11 @@ BY_NAME: Mapping[str, str] = {
         "int8multirange(int8range((vo.tmoc_microseconds(start) >> 30) << 30,"
         " ((vo.tmoc_microseconds(start) >> 30) + 1) << 30))"
     ),
+    "healpix_order": "12",
+    "healpix_index": "healpix_nest(12, spoint(radians(ra), radians(dec)))",
+    "s_moc": "smoc(6, scircle(spoint(radians(ra), radians(dec)), radians(1.5)))",
+    "times": "int8multirange(vo.tmoc_range(start, start + 0.02))",
+    "times_order": "41",
 }
 """SQL of the columns that must fit each other."""
 

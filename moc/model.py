@@ -48,11 +48,13 @@ class Moc:
         for level in range(self.order, 0, -1):
             inner_low = np.minimum((low + parts) & ~parts, high)
             inner_high = np.maximum(high & ~parts, inner_low)
-            numbers = np.concatenate([_counted(low, inner_low), _counted(inner_high, high)])
+            numbers = _counted(np.concatenate([low, inner_high]), np.concatenate([inner_low, high]))
             if len(numbers):
                 found[level] = np.sort(numbers)
             kept = inner_low < inner_high
             low, high = inner_low[kept] >> bits, inner_high[kept] >> bits
+            if not len(low):
+                break
         if len(low):
             found[0] = np.sort(_counted(low, high))
         return dict(sorted(found.items()))
@@ -125,6 +127,8 @@ def _counted(low: Integers, high: Integers) -> Integers:
     """The numbers from each `low` to before its `high`."""
     counts = high - low
     ends = np.cumsum(counts)
-    offsets = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - counts, counts)
+    if not len(ends) or ends[-1] == 0:
+        return np.empty(0, np.int64)
+    offsets = np.arange(ends[-1]) - np.repeat(ends - counts, counts)
     numbers: Integers = np.repeat(low, counts) + offsets
     return numbers

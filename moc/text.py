@@ -81,5 +81,7 @@ def _object(moc: Moc) -> dict[str, list[int]]:
 
 
 def _runs(numbers: Integers) -> list[str]:
-    runs = np.split(numbers, np.flatnonzero(np.diff(numbers) != 1) + 1)
-    return [f"{run[0]}" if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs]
+    breaks = np.flatnonzero(np.diff(numbers) != 1)
+    first, last = numbers[np.append(0, breaks + 1)], numbers[np.append(breaks, -1)]
+    pairs = zip(first.tolist(), last.tolist(), strict=True)
+    return [f"{low}" if low == high else f"{low}-{high}" for low, high in pairs]

@@ -51,7 +51,9 @@ SQL_OWNERS = {
 }
 """Modules with SQL of their own, beside the translator from ADQL, whose trade it is."""
 
-SQL = re.compile(r"\s*(SELECT|INSERT INTO|UPDATE|DELETE FROM|CREATE|ALTER|DROP|GRANT|REVOKE|COPY|TRUNCATE)\s")
+SQL = re.compile(
+    r"\s*(WITH \w+ AS|SELECT|INSERT INTO|UPDATE|DELETE FROM|CREATE|ALTER|DROP|GRANT|REVOKE|COPY|TRUNCATE)\s"
+)
 
 ADQL_WRITERS = {"vo_server.scs.cone", "vo_server.sia.request", "vo_server.ssa.request"}
 """Modules that write ADQL for TAP's path of a query."""

@@ -16,7 +16,7 @@ from schema.collection import UNREGISTERED, Collection
 from schema.load import catalogue, collection_schema, private_tables
 from schema.model import Catalogue
 from vo_server import cluster
-from vo_server.coverage.store import STALE
+from vo_server.coverage.store import MARK_WHOLE, UNTRUE
 from vo_server.hips.state import hips_states
 from vo_server.install import ALEMBIC, tables_of
 from vo_server.previews.cache import Cache
@@ -268,10 +268,11 @@ def _previews(connection: psycopg.Connection, settings: Settings) -> Finding:
 
 
 def _coverage(connection: psycopg.Connection) -> Finding:
-    """Marks that an ingest left which did not come to its end."""
-    stale = connection.execute(STALE).fetchall()
-    names = ", ".join(name for name, _ in stale)
-    return Finding("coverage", f"that of {names} is not up to date: ingest again" if stale else None)
+    """Coverage that is not that of the datasets; the next ingest makes it anew."""
+    untrue = [name for (name,) in connection.execute(UNTRUE)]
+    connection.execute(MARK_WHOLE, [untrue])
+    advice = f"that of {', '.join(untrue)} is not up to date: ingest again" if untrue else None
+    return Finding("coverage", advice)
 
 
 def _orphans(connection: psycopg.Connection, settings: Settings) -> Iterator[Finding]:

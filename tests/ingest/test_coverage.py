@@ -7,18 +7,29 @@ import mocpy
 import numpy as np
 import psycopg
 import pytest
+from alembic import command
+from alembic.config import Config
 from astropy import units as u
 from astropy.coordinates import Latitude, Longitude
+from astropy.io import fits
 
 from ingest import coverage
 from ingest.store import remove_collection
 from tests.dl3files import write_dl3
 from tests.ingesting import SMALL, Archive, set_cards
+from vo_server import install, roles
 
 
 def covered(archive: Archive, collection: str = "My release") -> tuple[Any, Any]:
-    """S-MOC and T-MOC of a collection as mocpy reads them."""
-    sky = archive.value("SELECT sum(s_moc)::text FROM vo.coverage WHERE collection = %s", collection)
+    """S-MOC and T-MOC of a collection as mocpy reads them; its cells of all lengths tell the same."""
+    by_order = archive.rows(
+        "SELECT cell_order, sum(s_moc)::text, min(t_min), max(t_max), min(energy_min), max(energy_max)"
+        " FROM vo.coverage WHERE collection = %s GROUP BY 1",
+        collection,
+    )
+    assert sorted(row[0] for row in by_order) == sorted(coverage.CELL_ORDERS)
+    assert len({row[1:] for row in by_order}) == 1
+    sky = by_order[0][1]
     ranges = archive.rows(
         "SELECT lower(r), upper(r) FROM"
         " (SELECT unnest(range_agg(t)) AS r FROM vo.coverage, unnest(times) AS t WHERE collection = %s) AS x"
@@ -82,19 +93,70 @@ def test_coverage_follows_what_is_added_changed_and_removed(archive: Archive, fi
 def test_only_cells_of_what_has_changed_are_made_anew(archive: Archive, fields: Path) -> None:
     with_gti = fields / "run4.fits"
     archive.ingest(fields, name="My release", field_of_view=5.0)
-    (cell,) = archive.column("SELECT DISTINCT cell FROM vo.coverage")
+    (cell,) = archive.column("SELECT cell FROM vo.coverage WHERE cell_order = 26")
     archive.connection.execute(
-        "INSERT INTO vo.coverage (collection, cell, s_moc, stale) VALUES ('My release', %s, '5/0', false)",
-        [cell + 9],
+        "INSERT INTO vo.coverage (collection, cell_order, cell, s_moc, stale)"
+        " VALUES ('My release', 26, %s, '5/0', false)",
+        [cell + 999],
     )
     set_cards(with_gti, RA_PNT=123.0)
     archive.ingest(fields, name="My release", field_of_view=5.0)
-    assert archive.value("SELECT s_moc::text FROM vo.coverage WHERE cell = %s", cell + 9) == "5/0"
+    assert archive.value("SELECT s_moc::text FROM vo.coverage WHERE cell = %s", cell + 999) == "5/0"
+
+
+def test_what_was_observed_years_apart(archive: Archive, fields: Path) -> None:
+    keys = {"name": "My release", "field_of_view": 5.0}
+    lengths = "SELECT cell_order, count(*) FROM vo.coverage GROUP BY 1 ORDER BY 1"
+    late = fields / "run3.fits"
+    with fits.open(late, mode="update") as hdus:
+        for hdu in hdus[1:]:
+            hdu.header["MJDREFI"] = 60000
+    archive.ingest(fields, **keys)
+    assert covered(archive) == judged(archive)
+    assert archive.rows(lengths) == [(0, 1), (14, 2), (20, 2), (26, 2)]
+    late.unlink()
+    archive.ingest(fields, prune=True, **keys)
+    assert covered(archive) == judged(archive)
+    assert archive.rows(lengths) == [(0, 1), (14, 1), (20, 1), (26, 1)]
+    for path in fields.iterdir():
+        path.unlink()
+    archive.ingest(fields, prune=True, **keys)
+    assert archive.rows(lengths) == []
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "DELETE FROM vo.coverage",
+        "DELETE FROM vo.coverage WHERE cell_order < 26",
+        "UPDATE vo.coverage SET stale = cell_order = 0, s_moc = '5/77', t_max = 99999",
+    ],
+)
+def test_without_a_true_whole_everything_is_made_anew(archive: Archive, fields: Path, damage: str) -> None:
+    keys = {"name": "My release", "field_of_view": 5.0}
+    archive.ingest(fields, **keys)
+    before = archive.rows("SELECT * FROM vo.coverage ORDER BY cell_order")
+    archive.connection.execute(damage.encode())
+    assert archive.ingest(fields, **keys).unchanged == 5
+    assert archive.rows("SELECT * FROM vo.coverage ORDER BY cell_order") == before
+
+
+def test_older_databases_get_the_whole(archive: Archive, fields: Path) -> None:
+    archive.ingest(fields, name="My release", field_of_view=5.0)
+    before = archive.rows("SELECT * FROM vo.coverage ORDER BY cell_order")
+    config = Config()
+    config.set_main_option("script_location", str(install.ALEMBIC))
+    config.attributes["url"] = roles.owner_url(archive.settings)
+    command.downgrade(config, "0010")
+    assert len(archive.rows("SELECT * FROM vo.coverage")) == 1
+    install.migrate(archive.settings)
+    assert archive.rows("SELECT * FROM vo.coverage ORDER BY cell_order") == before
 
 
 def test_marks_of_an_ingest_that_was_killed_are_seen_by_the_next(archive: Archive, fields: Path) -> None:
     archive.ingest(fields, name="My release", field_of_view=5.0)
-    archive.connection.execute("UPDATE vo.coverage SET stale = true, s_moc = '0/0-11', times = '{}'")
+    archive.connection.execute("UPDATE vo.coverage SET s_moc = '0/0-11', times = '{}'")
+    archive.connection.execute("UPDATE vo.coverage SET stale = true WHERE cell_order = 26")
     archive.ingest(fields, name="My release", field_of_view=5.0)
     assert covered(archive) == judged(archive)
 
@@ -122,8 +184,8 @@ def test_collections_do_not_mix(archive: Archive, fields: Path, tmp_path: Path) 
 def test_datasets_without_a_region_cover_times_only(archive: Archive, fields: Path) -> None:
     archive.ingest(fields, name="My release")
     assert archive.column("SELECT s_moc FROM ivoa.obscore_healpix") == [None] * 5
-    assert archive.column("SELECT s_moc FROM vo.coverage") == [None]
-    assert archive.value("SELECT count(*) FROM vo.coverage WHERE times IS NULL") == 0
+    assert set(archive.column("SELECT s_moc FROM vo.coverage")) == {None}
+    assert archive.value("SELECT count(*) FROM vo.coverage WHERE times IS NULL AND cell_order = 26") == 0
 
 
 def test_a_dataset_that_lost_its_cells_gets_them_back(archive: Archive, fields: Path) -> None:

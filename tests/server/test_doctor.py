@@ -1,5 +1,7 @@
 """The doctor finds each thing that can be wrong, and nothing where nothing is."""
 
+import secrets
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,8 +14,12 @@ from tests.dl3files import Habits, write_dl3
 from tests.ingesting import Archive
 from vo_server.doctor import Finding, examine
 from vo_server.install import ALEMBIC, install
-from vo_server.roles import owner_url
+from vo_server.roles import UPLOADS, owner_url
 from vo_server.settings import Settings
+from vo_server.upload.store import GRACE
+from vo_server.uws.job import Caller
+from vo_server.uws.results import ResultStore
+from vo_server.uws.store import JobStore
 
 ROLE = "vo_reader"
 NEWEST = max(path.name[:4] for path in (ALEMBIC / "versions").glob("*.py"))
@@ -131,6 +137,13 @@ def test_other_contents_are_seen_by_their_checksum_only(archive: Archive, releas
             "migrations",
             f"revision 0 where {NEWEST} is needed: run `vo-server",
         ),
+        (
+            "UPDATE vo.coverage SET t_max = 0 WHERE cell_order = 0",
+            "coverage",
+            "that of r is not up to date: ingest again",
+        ),
+        ("DELETE FROM vo.coverage", "coverage", "that of r is not up to date: ingest again"),
+        ("UPDATE vo.coverage SET stale = cell_order = 26", "coverage", "that of r is not up to date: in"),
         (
             "DROP SCHEMA vo CASCADE",
             "migrations",
@@ -252,3 +265,57 @@ def test_no_database(settings: Settings) -> None:
     ((found, told),) = faults(replace(settings, database_url=url)).items()
     assert found == "database"
     assert 'database "absent" does not exist' in told
+
+
+def left_behind(settings: Settings) -> dict[str, str | None]:
+    """What is said of uploads and of files of jobs; both are notes where nothing is to be done."""
+    return {f.what: f.advice for f in examine(settings) if f.what in {"uploads", "files of jobs"}}
+
+
+def upload_of(connection: psycopg.Connection[Any], age: float) -> str:
+    """A table as queries upload it, `age` seconds old."""
+    name = f"u{int(time.time() - age)}_{secrets.token_hex(8)}"
+    connection.execute(f"CREATE TABLE {UPLOADS}.{name} (a integer)".encode())
+    return name
+
+
+def test_nothing_is_left_behind(settings: Settings, database: psycopg.Connection[Any]) -> None:
+    upload_of(database, age=GRACE - 60)
+    database.execute(f"CREATE TABLE {UPLOADS}.of_somebody_else (a integer)".encode())
+    assert left_behind(settings) == {"uploads": None, "files of jobs": None}
+
+
+def test_tables_of_queries_that_are_gone_are_a_note(
+    settings: Settings, database: psycopg.Connection[Any]
+) -> None:
+    names = [upload_of(database, age=GRACE + 60) for _ in range(3)]
+    advice = "of queries that are gone: a running server removes them soon"
+    assert left_behind(settings)["uploads"] == f"3 {advice}"
+    with psycopg.connect(owner_url(settings)) as reading:
+        reading.execute(f"SELECT * FROM {UPLOADS}.{names[0]}".encode())
+        assert left_behind(settings)["uploads"] == f"2 {advice}"
+    assert faults(settings) == {}
+
+
+def test_files_of_jobs_that_there_are_not(settings: Settings, tmp_path: Path) -> None:
+    settings = replace(settings, result_store=str(tmp_path / "results"))
+    results, jobs = ResultStore(settings), JobStore(settings)
+    jobs.open()
+    try:
+        jobs.create("there", "tap", Caller(owner=None, session="s", address="127.0.0.1"), [])
+    finally:
+        jobs.close()
+    results.write("there/1/result", [b"kept"])
+    assert left_behind(settings)["files of jobs"] is None
+    for number in range(7):
+        results.write(f"gone{number}/1/result", [b"lost"])
+    told = "gone0, gone1, gone2, gone3, gone4: there are no such jobs, remove them"
+    assert faults(settings) == {"files of jobs": told}
+
+
+def test_a_result_store_that_does_not_answer(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(self: ResultStore) -> set[str]:
+        raise OSError("it is away")
+
+    monkeypatch.setattr(ResultStore, "jobs", away)
+    assert faults(settings) == {"files of jobs": "the result store does not answer: it is away"}

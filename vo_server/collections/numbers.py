@@ -10,21 +10,31 @@ MOST_TARGETS: Final = 20
 """Targets that are named; there may be more."""
 
 NUMBERS: Final = """
-SELECT count(*), sum(h.ev_xel)::bigint, sum(o.t_exptime), min(o.t_min), max(o.t_max),
-    min(h.energy_min), max(h.energy_max), count(DISTINCT o.target_name),
-    (SELECT count(*) FROM ivoa.obscore WHERE obs_collection = $1 AND dataproduct_type <> $2
-        AND dataset = obs_publisher_did),
-    coalesce(array_agg(DISTINCT o.facility_name) FILTER (WHERE o.facility_name IS NOT NULL), '{}'),
-    coalesce(array_agg(DISTINCT o.instrument_name) FILTER (WHERE o.instrument_name IS NOT NULL), '{}'),
-    coalesce(array_agg(DISTINCT o.obs_creator_name) FILTER (WHERE o.obs_creator_name IS NOT NULL), '{}')
-FROM ivoa.obscore AS o LEFT JOIN ivoa.obscore_hea AS h ON h.obs_publisher_did = o.obs_publisher_did
-WHERE o.obs_collection = $1 AND o.dataproduct_type = $2
+WITH held AS MATERIALIZED (
+    SELECT o.dataproduct_type = $2 AS wanted, o.target_name, o.facility_name, o.instrument_name,
+        o.obs_creator_name, count(*) AS n, sum(h.ev_xel) AS events, sum(o.t_exptime) AS exposure,
+        min(o.t_min) AS t_min, max(o.t_max) AS t_max, min(h.energy_min) AS low, max(h.energy_max) AS high
+    FROM ivoa.obscore AS o LEFT JOIN ivoa.obscore_hea AS h ON h.obs_publisher_did = o.obs_publisher_did
+    WHERE o.obs_collection = $1 AND (o.dataproduct_type = $2 OR o.dataset = o.obs_publisher_did)
+    GROUP BY 1, 2, 3, 4, 5
+), ours AS (
+    SELECT * FROM held WHERE wanted
+), targets AS (
+    SELECT target_name AS name, sum(n)::bigint AS n, sum(exposure) AS exposure FROM ours
+    WHERE target_name IS NOT NULL GROUP BY 1 ORDER BY 3 DESC NULLS LAST, 1 LIMIT $3
+)
+SELECT coalesce(sum(n), 0)::bigint, sum(events)::bigint, sum(exposure), min(t_min), max(t_max), min(low),
+    max(high), count(DISTINCT target_name),
+    (SELECT coalesce(sum(n), 0)::bigint FROM held WHERE NOT wanted),
+    coalesce(array_agg(DISTINCT facility_name) FILTER (WHERE facility_name IS NOT NULL), '{}'),
+    coalesce(array_agg(DISTINCT instrument_name) FILTER (WHERE instrument_name IS NOT NULL), '{}'),
+    coalesce(array_agg(DISTINCT obs_creator_name) FILTER (WHERE obs_creator_name IS NOT NULL), '{}'),
+    (SELECT coalesce(array_agg(name), '{}') FROM targets),
+    (SELECT coalesce(array_agg(n), '{}') FROM targets),
+    (SELECT coalesce(array_agg(exposure), '{}') FROM targets)
+FROM ours
 """
-TARGETS: Final = """
-SELECT target_name, count(*), sum(t_exptime) FROM ivoa.obscore
-WHERE obs_collection = $1 AND dataproduct_type = $2 AND target_name IS NOT NULL
-GROUP BY target_name ORDER BY 3 DESC NULLS LAST, 1 LIMIT $3
-"""
+"""First by what observations have in common, which is little: then no more than that is sorted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +72,8 @@ class Numbers:
 
 def numbers(database: Database, collection: Collection) -> Numbers:
     """Count what a collection holds. Raises what `Database.fetch` raises."""
-    wanted = [collection.name, collection.product_type]
-    targets = tuple(Target(*row) for row in database.fetch(TARGETS, [*wanted, MOST_TARGETS]))
-    found = [*database.fetch(NUMBERS, wanted)[0], targets]
+    wanted = [collection.name, collection.product_type, MOST_TARGETS]
+    *found, names, counts, exposures = database.fetch(NUMBERS, wanted)[0]
     values: list[Any] = [tuple(value) if isinstance(value, list) else value for value in found]
+    values.append(tuple(map(Target, names, counts, exposures)))
     return Numbers(*values)

@@ -9,25 +9,43 @@ from moc.text import parse
 from vo_server.db import Database
 
 INTERVALS: Final = """
-SELECT min(t_min), max(t_max), min(energy_min), max(energy_max) FROM vo.coverage WHERE collection = $1
+SELECT t_min, t_max, energy_min, energy_max FROM vo.coverage WHERE collection = $1 AND cell_order = 0
 """
 SKY: Final = """
-SELECT smoc_degrade(least($2, min(max_order(s_moc))), sum(s_moc))::text FROM vo.coverage WHERE collection = $1
+SELECT smoc_degrade(least($2, max_order(s_moc)), s_moc)::text FROM vo.coverage
+WHERE collection = $1 AND cell_order = 0
 """
 TIMES: Final = """
-WITH covered AS (
-    SELECT min(times_order) AS times_order, range_agg(r) AS times
-    FROM vo.coverage, unnest(times) AS r WHERE collection = $1
-)
-SELECT times_order, lower(r), upper(r)
-FROM covered, unnest(vo.tmoc_degrade(times_order, times)) AS r ORDER BY 2
+SELECT min(times_order), string_agg(int8send(lower(r)) || int8send(upper(r)), '')
+FROM vo.coverage, unnest(times) AS r WHERE collection = $1 AND cell_order = 26
 """
+"""Ranges as octets, since there may be so many that the driver takes long to make numbers of them."""
 SKY_BY_TIME: Final = """
 SELECT cell, smoc_degrade($2, s_moc)::text FROM vo.coverage
-WHERE collection = $1 AND s_moc IS NOT NULL ORDER BY cell
+WHERE collection = $1 AND cell_order = 26 AND s_moc IS NOT NULL ORDER BY cell
 """
-STALE: Final = "SELECT collection, count(*) FROM vo.coverage WHERE stale GROUP BY 1 ORDER BY 1"
-"""Collections whose coverage an ingest left unfinished."""
+UNTRUE: Final = """
+WITH pieces AS (
+    SELECT collection, smoc_degrade(min(max_order(s_moc)), sum(s_moc)) AS s_moc, min(t_min) AS t_min,
+        max(t_max) AS t_max, min(energy_min) AS energy_min, max(energy_max) AS energy_max,
+        bool_or(stale) AS stale
+    FROM vo.coverage WHERE cell_order = 26 GROUP BY collection
+)
+SELECT k.name FROM vo.collection AS k
+LEFT JOIN pieces AS p ON p.collection = k.name
+LEFT JOIN vo.coverage AS c ON c.collection = k.name AND c.cell_order = 0
+WHERE p.stale OR c.stale OR c.s_moc::text IS DISTINCT FROM p.s_moc::text
+    OR (c.t_min, c.t_max, c.energy_min, c.energy_max)
+        IS DISTINCT FROM (p.t_min, p.t_max, p.energy_min, p.energy_max)
+    OR c.cell IS NULL AND EXISTS (
+        SELECT FROM vo.dataset AS d JOIN ivoa.obscore_healpix AS h USING (obs_publisher_did)
+        WHERE d.collection = k.name AND NOT isempty(h.times)
+    )
+ORDER BY 1
+"""
+"""Collections whose coverage an ingest left unfinished, or is not as a whole what it is in pieces."""
+MARK_WHOLE: Final = "UPDATE vo.coverage SET stale = true WHERE collection = ANY(%s) AND cell_order = 0"
+"""The next ingest makes it all anew."""
 
 CELL_ORDER: Final = 26
 """Order of the cells of time that coverage is kept by: 9.5 h, about a night."""
@@ -38,13 +56,14 @@ SKY_ORDER: Final = 7
 
 def intervals(database: Database, collection: str) -> tuple[Any, ...]:
     """t_min and t_max (MJD in UTC), energy_min and energy_max (eV) of a collection; None if not known."""
-    return database.fetch(INTERVALS, [collection])[0]
+    rows = database.fetch(INTERVALS, [collection])
+    return rows[0] if rows else (None,) * 4
 
 
 def sky_text(database: Database, collection: str, order: int = SPACE.deepest) -> str | None:
     """The sky that a collection covers, as an ASCII MOC of this order or a lower one; None if it has none."""
-    found: str | None = database.fetch(SKY, [collection, order])[0][0]
-    return found
+    rows = database.fetch(SKY, [collection, order])
+    return rows[0][0] if rows else None
 
 
 def sky(database: Database, collection: str) -> Moc:
@@ -55,10 +74,10 @@ def sky(database: Database, collection: str) -> Moc:
 
 def times(database: Database, collection: str) -> Moc:
     """The good times of a collection."""
-    rows = database.fetch(TIMES, [collection])
-    if not rows:
+    order, octets = database.fetch(TIMES, [collection])[0]
+    if order is None:
         return empty(TIME)
-    return moc_of(TIME, rows[0][0], np.array([row[1:] for row in rows], np.int64))
+    return moc_of(TIME, order, np.frombuffer(octets, ">i8").astype(np.int64).reshape(-1, 2))
 
 
 def sky_by_time(database: Database, collection: str) -> SpaceTimeMoc:
