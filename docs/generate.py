@@ -25,7 +25,7 @@ def _columns() -> Iterator[str]:
     yield "Written by `make docs` from schema/tables/. Each collection has tables of its own in a schema of"
     yield "its own, shown here as `example`; its `obs_index` and `events` also hold whatever further columns"
     yield "the release has. `example.obscore` is a view with all columns of `ivoa.obscore`,"
-    yield "`ivoa.obscore_hea` and `example.obs_index`.\n"
+    yield "`ivoa.obscore_hea` and `example.obs_index` but `n_tels`.\n"
     for table in (*core_catalogue().tables, *collection_schema(EXAMPLE).tables):
         if table.kind == "table":
             yield from _table(table)

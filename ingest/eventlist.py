@@ -11,6 +11,7 @@ from ingest.facts import EventArray, EventColumn, Events, Problem, ProductError,
 from ingest.fitsfile import Hdu
 from ingest.frames import check_ra, frame
 from ingest.times import SECONDS_NAMES, check_span, utc_mjd
+from schema.constants import EV_PER_TEV
 
 _UCDS = (("pos.eq", ("RA", "DEC")), ("time", ("TIME",)), ("em.energy", ("ENERGY",)))
 """What the events are measured in, in the order in which o_ucd lists it."""
@@ -143,4 +144,4 @@ def _signed(values: NDArray[Any]) -> NDArray[Any]:
 def energy_bounds(energy: NDArray[np.float64] | None) -> tuple[float | None, float | None]:
     """Return the lowest and highest positive finite energy in eV."""
     good = energy[np.isfinite(energy) & (energy > 0)] if energy is not None else np.empty(0)
-    return (float(good.min()) * 1e12, float(good.max()) * 1e12) if good.size else (None, None)
+    return (float(good.min()) * EV_PER_TEV, float(good.max()) * EV_PER_TEV) if good.size else (None, None)

@@ -12,19 +12,14 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from schema.products import EVENT_LIST, FLUX_POINTS, HDU_TYPES
 from schema.target import Target
 
 Scalar: TypeAlias = str | int | float | bool | None
 Value: TypeAlias = Scalar | tuple[Scalar, ...]
 
-IRF_TYPES = ("aeff", "edisp", "psf", "bkg", "rad_max")
-HDU_TYPES = ("events", "gti", *IRF_TYPES)
-
-EVENTS = "events"
-SPECTRUM = "spectrum"
-LIGHT_CURVE = "light-curve"
-PROFILE = "spatial-profile"
-MAIN_TYPES = (EVENTS, SPECTRUM, LIGHT_CURVE, PROFILE)
+EVENTS = HDU_TYPES[EVENT_LIST]
+MAIN_TYPES = (EVENTS, *FLUX_POINTS)
 """What makes a dataset; the other products belong to an event list."""
 
 
@@ -87,8 +82,8 @@ class IndexColumn:
 class Source:
     """Where one dataset is to be read from: an event list, or the flux points of a spectrum or light curve.
 
-    `products` maps members of HDU_TYPES and MAIN_TYPES to locations and always holds one of the latter.
-    If `indexed` is false it holds nothing else: the other HDUs are those of the same file. `event_type` and
+    `products` maps HDU_TYPEs of GADF and FLUX_POINTS to locations and always holds one of MAIN_TYPES. If
+    `indexed` is false it holds nothing else: the other HDUs are those of the same file. `event_type` and
     `event_class` are set where an index partitions one observation into several event lists.
     `obs_index` is the observation's row of the obs-index (lower-case names, empty if there is none),
     `obs_index_columns` describes its columns. `obs_id` and `local_id` are None where only the header

@@ -16,9 +16,6 @@ from astropy import units
 from numpy.typing import NDArray
 
 from ingest.facts import (
-    LIGHT_CURVE,
-    PROFILE,
-    SPECTRUM,
     FileFacts,
     HduLocation,
     Problem,
@@ -35,6 +32,7 @@ from ingest.goodtimes import GoodTimes, good_times, intervals
 from ingest.hdus import hdu_type
 from ingest.keywords import Keywords
 from ingest.times import SECONDS_NAMES, first_date, time_reference
+from schema.products import LIGHT_CURVE, PROFILE, SPECTRUM
 from schema.target import target_of
 
 Floats = NDArray[np.float64]

@@ -1,14 +1,13 @@
 """Facts of spectra, light curves and profiles -> rows. Pure: no files, no database."""
 
-import math
 from typing import Final
-from urllib.parse import quote
 
-from ingest.facts import LIGHT_CURVE, PROFILE, SPECTRUM
 from ingest.fluxpoints import FluxFacts
-from ingest.rows import HC, POSITION_ORDER, PRODUCTS, Dataset, Row, timestamp
+from ingest.rows import POSITION_ORDER, PRODUCTS, Dataset, Row, access, identity
 from moc.shapes import cell_at
 from schema.collection import MESSENGERS, Collection
+from schema.constants import HC
+from schema.products import LIGHT_CURVE, PROFILE, SPECTRUM
 
 CALIB_LEVEL: Final = 4
 """Analysis products (ObsCore 1.1, section 3.3.2)."""
@@ -37,9 +36,14 @@ def obscore(facts: FluxFacts, collection: Collection) -> Row:
 
     dataproduct_type is a term of the vocabulary http://www.ivoa.net/rdf/product-type.
     """
+    kind = facts.source.kind
     return {
-        **_identity(facts, collection),
-        **_access(facts, collection),
+        **identity(facts, collection, TITLES[kind]),
+        "dataproduct_type": PRODUCTS[kind],
+        "dataproduct_subtype": facts.sed_type,
+        "calib_level": CALIB_LEVEL,
+        "obs_id": facts.local_id,
+        **access(facts, collection, facts.source.path, MEDIA_TYPE),
         "s_ra": facts.ra,
         "s_dec": facts.dec,
         "s_xel1": facts.places,
@@ -55,40 +59,6 @@ def obscore(facts: FluxFacts, collection: Collection) -> Row:
         "o_unit": facts.flux_unit,
         "o_calib_status": "absolute",
         "pol_xel": 0,
-        "facility_name": collection.facility or facts.telescope or facts.origin,
-        "instrument_name": collection.instrument or facts.instrument,
-    }
-
-
-def _identity(facts: FluxFacts, collection: Collection) -> Row:
-    kind = facts.source.kind
-    target = f" of {facts.target}" if facts.target else ""
-    simulated = "Simulated: " if collection.simulated else ""
-    return {
-        "dataproduct_type": PRODUCTS[kind],
-        "dataproduct_subtype": facts.sed_type,
-        "calib_level": CALIB_LEVEL,
-        "obs_collection": collection.name,
-        "obs_id": facts.local_id,
-        "obs_title": f"{simulated}{collection.name}, {TITLES[kind]} {facts.local_id}{target}",
-        "target_name": facts.target,
-        "target_class": collection.target_class,
-        "obs_creation_date": timestamp(facts.created),
-        "obs_creator_name": ", ".join(collection.creators) or facts.origin,
-        "publisher_id": f"ivo://{collection.authority}",
-        "bib_reference": collection.reference,
-        "data_rights": collection.data_rights,
-        "obs_release_date": timestamp(collection.release_date),
-    }
-
-
-def _access(facts: FluxFacts, collection: Collection) -> Row:
-    (file,) = facts.files
-    parts = (collection.schema, facts.local_id, file.path.name)
-    return {
-        "access_path": "/files/" + "/".join(quote(part, safe="") for part in parts),
-        "access_format": MEDIA_TYPE,
-        "access_estsize": math.ceil(file.size / 1000),
     }
 
 

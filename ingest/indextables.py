@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ingest.facts import HDU_TYPES, HduLocation, IndexColumn, Scalar, Value
+from ingest.facts import HduLocation, IndexColumn, Scalar, Value
 from ingest.fitsfile import FitsColumn, Hdu, open_fits
 from ingest.fitsheader import text
+from schema.products import HDU_TYPES
 
 INDEX_NAME = re.compile(r"(hdu|obs)[-_ ]?index", re.IGNORECASE)
 OBS_INDEX_NAME = re.compile(r"obs[-_ ]?index", re.IGNORECASE)
@@ -64,7 +65,7 @@ def _entries(hdu: Hdu) -> Iterator[HduEntry]:
         if obs_id is None or hdu_type is None or file_name is None:
             continue
         path = Path(os.path.normpath(base / (file_dir or "") / file_name))
-        if hdu_type.lower() in HDU_TYPES:
+        if hdu_type.lower() in HDU_TYPES.values():
             name = hdu_name or hdu_type
             location = HduLocation(path, name, hdu_class.lower() if hdu_class else None)
             yield HduEntry(obs_id, kind, group, hdu_type.lower(), location)

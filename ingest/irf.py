@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from ingest.facts import Problem, ProductError, Resolution
 from ingest.fitsfile import Hdu
 from ingest.fitsheader import number, text
+from schema.constants import EV_PER_TEV
 
 Floats: TypeAlias = NDArray[np.float64]
 
-EV_PER_TEV = 1e12
 CONTAINMENT = 0.68
 FWHM_PER_R68 = math.sqrt(8 * math.log(2)) / math.sqrt(-2 * math.log(1 - CONTAINMENT))
 """1.5599: full width at half maximum over 68 % containment radius of a two-dimensional Gaussian."""

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from ingest.facts import ProductError, Region, Resolution
 from ingest.fitsfile import FitsFile, Hdu
 from ingest.fitsheader import text
-from ingest.irf import EV_PER_TEV, FWHM_PER_R68, Axis, containment_radius, half_width
+from ingest.irf import FWHM_PER_R68, Axis, containment_radius, half_width
+from schema.constants import EV_PER_TEV
 
 Floats: TypeAlias = NDArray[np.float64]
 

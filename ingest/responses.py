@@ -13,6 +13,7 @@ from ingest import irf, irfmaps
 from ingest.facts import HduLocation, Problem, ProductError, ReadOptions, Region, Resolution
 from ingest.fitsfile import FitsFile, Hdu, open_cached
 from ingest.fitsheader import number
+from schema.constants import EV_PER_TEV
 
 _READ = ("rad_max", "aeff", "edisp", "psf")
 """Types that are opened, the one to believe first; backgrounds say nothing that is published."""
@@ -43,7 +44,7 @@ def _table_aeff(_: FitsFile, hdu: Hdu, options: ReadOptions) -> Responses:
     problems: list[Problem] = []
     low, high = irf.energy_range(hdu, problems)
     cut = number(hdu.header, "RAD_MAX")
-    at = options.reference_energy * irf.EV_PER_TEV, options.reference_offset
+    at = options.reference_energy * EV_PER_TEV, options.reference_offset
     return Responses(
         energy_min=low,
         energy_max=high,

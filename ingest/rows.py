@@ -9,30 +9,25 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from ingest.facts import LIGHT_CURVE, PROFILE, SPECTRUM, Facts, HduLocation
+from ingest.facts import Facts, HduLocation
 from ingest.fitstypes import published_name
+from ingest.fluxpoints import FluxFacts
 from moc import shapes
 from moc.text import ascii_moc
-from schema.collection import EVENT_LIST, MESSENGERS, Collection
+from schema.collection import MESSENGERS, Collection
+from schema.constants import EV_PER_TEV, HC
 from schema.model import Column
+from schema.products import EVENT_LIST, FLUX_POINTS, HDU_TYPES
 from schema.types import DOUBLE, REAL, VARCHAR
 
-HC: Final = 1.2398419843320026e-6
-"""Planck's constant times the speed of light in eV m (CODATA 2022: both exact)."""
-
 PRODUCTS: Final = {
-    "events": "event-list",
-    "gti": "gti",
-    "aeff": "aeff",
-    "edisp": "edisp",
-    "psf": "psf",
-    "bkg": "bkgrate",
-    "rad_max": "rad_max",
-    SPECTRUM: SPECTRUM,
-    LIGHT_CURVE: LIGHT_CURVE,
-    PROFILE: PROFILE,
+    **{hdu_type: product for product, hdu_type in HDU_TYPES.items()},
+    **{product: product for product in FLUX_POINTS},
 }
 """HDU_TYPE of GADF, or kind of flux points -> name of the product."""
+
+MEDIA_TYPE: Final = "application/x-fits-gadf"
+"""access_format of the files of event lists."""
 
 POSITION_ORDER: Final = 12
 """Order of the HEALPix cells of pointings: 0.86 arcmin."""
@@ -109,7 +104,7 @@ def _response(
         {
             **core,
             **pixels,
-            **_access(facts, collection, place.path, f"{product}/"),
+            **access(facts, collection, place.path, MEDIA_TYPE, f"{product}/"),
             "obs_publisher_did": did,
             "dataproduct_type": "response-function",
             "dataproduct_subtype": product,
@@ -123,28 +118,27 @@ def _response(
 def obscore(facts: Facts, collection: Collection) -> Row:
     """The row of ivoa.obscore (ObsCore 1.1, sections 3 and 4), without obs_publisher_did."""
     return {
-        **_identity(facts, collection),
-        **_access(facts, collection, facts.source.path),
+        **identity(facts, collection, "observation"),
+        "dataproduct_type": collection.product_type,
+        "dataproduct_subtype": collection.product_subtype,
+        "calib_level": collection.calib_level,
+        "obs_id": facts.obs_id,
+        **access(facts, collection, facts.source.path, MEDIA_TYPE),
         **_sky(facts, collection),
         **_time(facts, collection),
         **_energy(facts, collection),
         "o_ucd": facts.o_ucd,
         "pol_xel": 0,
-        "facility_name": collection.facility or facts.telescope or facts.origin,
-        "instrument_name": collection.instrument or facts.instrument,
     }
 
 
-def _identity(facts: Facts, collection: Collection) -> Row:
+def identity(facts: Facts | FluxFacts, collection: Collection, kind: str) -> Row:
+    """The columns that say whose dataset it is and what it shows; `kind` is what its title calls it."""
     target = f" of {facts.target}" if facts.target else ""
     simulated = "Simulated: " if collection.simulated else ""
     return {
-        "dataproduct_type": collection.product_type,
-        "dataproduct_subtype": collection.product_subtype,
-        "calib_level": collection.calib_level,
         "obs_collection": collection.name,
-        "obs_id": facts.obs_id,
-        "obs_title": f"{simulated}{collection.name}, observation {facts.local_id}{target}",
+        "obs_title": f"{simulated}{collection.name}, {kind} {facts.local_id}{target}",
         "target_name": facts.target,
         "target_class": collection.target_class,
         "obs_creation_date": timestamp(facts.created),
@@ -153,15 +147,20 @@ def _identity(facts: Facts, collection: Collection) -> Row:
         "bib_reference": collection.reference,
         "data_rights": collection.data_rights,
         "obs_release_date": timestamp(collection.release_date),
+        "facility_name": collection.facility or facts.telescope or facts.origin,
+        "instrument_name": collection.instrument or facts.instrument,
     }
 
 
-def _access(facts: Facts, collection: Collection, path: Path, below: str = "") -> Row:
+def access(
+    facts: Facts | FluxFacts, collection: Collection, path: Path, media_type: str, below: str = ""
+) -> Row:
+    """How a file of a dataset is had; `below` is where in the dataset it is, with a slash at its end."""
     size = next(f.size for f in facts.files if f.path == path)
     return {
         "access_path": f"/files/{collection.schema}/{quote(facts.local_id, safe='')}/{below}"
         f"{quote(path.name, safe='')}",
-        "access_format": "application/x-fits-gadf",
+        "access_format": media_type,
         "access_estsize": math.ceil(size / 1000),
     }
 
@@ -280,8 +279,8 @@ def obs_index(facts: Facts, columns: tuple[Column, ...]) -> Row:
         "mjdrefi": facts.time.mjdrefi,
         "mjdreff": facts.time.mjdreff,
         "timesys": facts.time.timesys,
-        "event_energy_min": _scaled(facts.event_energy_min, 1e-12),
-        "event_energy_max": _scaled(facts.event_energy_max, 1e-12),
+        "event_energy_min": _in_tev(facts.event_energy_min),
+        "event_energy_max": _in_tev(facts.event_energy_max),
         "rad_max": facts.rad_max.value if facts.rad_max else None,
     }
     values = {"quality": UNKNOWN_QUALITY, **stated, **{k: v for k, v in made.items() if v is not None}}
@@ -306,8 +305,8 @@ def _fitted(value: Any, column: Column) -> Any:
     return int(whole) if whole == int(whole) else None
 
 
-def _scaled(value: float | None, factor: float) -> float | None:
-    return None if value is None else value * factor
+def _in_tev(energy: float | None) -> float | None:
+    return None if energy is None else energy / EV_PER_TEV
 
 
 def timestamp(text: str | None) -> str | None:

@@ -21,7 +21,7 @@ _COARSEST: Final = 3
 
 _CELLS_PER_RADIUS: Final = 25
 
-_SIDE: Final = math.degrees(math.sqrt(math.pi / 3))
+CELL_SIDE: Final = math.degrees(math.sqrt(math.pi / 3))
 """deg; the side of a cell of order 0 (Gorski et al. 2005, ApJ 622, 759), halved with each order."""
 
 _FINER: Final = 2
@@ -65,8 +65,13 @@ def polygon(vertices: Sequence[tuple[float, float]], finest: int = FINEST) -> Mo
 
 def suitable_order(radius: float, finest: int = FINEST) -> int:
     """The order of a MOC of a region of this radius (deg): cells of less than 1/25 of it, within limits."""
-    wanted = math.log2(_SIDE * _CELLS_PER_RADIUS / radius) if radius > 0 else math.inf
+    wanted = math.log2(CELL_SIDE * _CELLS_PER_RADIUS / radius) if radius > 0 else math.inf
     return math.ceil(min(max(wanted, min(_COARSEST, finest)), finest))
+
+
+def sky_fraction(covered: Moc) -> float:
+    """The share of the sky that a MOC of SPACE covers."""
+    return float((covered.ranges[:, 1] - covered.ranges[:, 0]).sum()) / (12 << 2 * SPACE.deepest)
 
 
 def _reach(ra: Floats, dec: Floats) -> float:

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from schema import vocabularies
 from schema.model import Column, SchemaError
+from schema.products import EVENT_LIST, RESPONSES
 from schema.reserved import is_regular_identifier
 from schema.target import Target, targets
 from schema.types import TYPES
@@ -38,9 +39,7 @@ _LONGEST_SCHEMA = 60
 _DOI = re.compile(r"10\.[0-9]{4,9}/[!-~]+\Z")
 _ORCID = re.compile(r"(?:[0-9]{4}-){3}[0-9]{3}[0-9X]\Z")
 _RIGHTS = {"public", "secure", "proprietary"}
-EVENT_LIST: Final = "event-list"
-_PRODUCT_ROWS = (EVENT_LIST, "aeff", "edisp", "psf", "bkgrate", "rad_max")
-
+_PRODUCT_ROWS = (EVENT_LIST, *RESPONSES)
 
 _PROSE = {"description", "attribution", "terms"}
 _LINE_BREAKS = str.maketrans("\t\n\r", "   ")
@@ -128,7 +127,7 @@ class Collection:
     release_date: str | None = None
     data_rights: str = "public"
     calib_level: int = 2
-    product_type: str = "event-list"
+    product_type: str = EVENT_LIST
     product_subtype: str | None = None
     product_rows: tuple[str, ...] = (EVENT_LIST,)
     field_of_view: float | None = None

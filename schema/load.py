@@ -145,19 +145,25 @@ def _fields(table: Table) -> dict[str, Any]:
     return {f: getattr(table, f) for f in Table.__dataclass_fields__}
 
 
+_INDEX_ONLY = frozenset({"n_tels"})
+"""Columns of obs_index that the view leaves out: whole numbers that many releases do not say.
+
+gammapy's make_data_store_from_query_result does without the column, but stops at a NULL in it.
+"""
+
+
 def _obscore_view(collection: Collection, obs_index: Table) -> Table:
     """ObsCore, its extension and the observation index of one collection, a row per dataset.
 
     A response function with a row of its own shows the index row of its observation; spectra and light
-    curves have none. Where two of the
-    three have a column of the same name, the first one's is shown.
+    curves have none. Where two of the three have a column of the same name, the first one's is shown.
     """
     core = core_catalogue().by_name
     sources = {"o": core["ivoa.obscore"], "h": core["ivoa.obscore_hea"], "i": obs_index}
     columns: dict[str, Column] = {}
     selected: list[str] = []
     hidden = tuple(h for table in sources.values() for h in table.hidden)
-    taken = {h.name for h in hidden}
+    taken = {h.name for h in hidden} | _INDEX_ONLY
     for row, table in sources.items():
         for column in table.columns:
             if column.name not in columns and column.name not in taken:

@@ -29,7 +29,7 @@ from vo_server.scs import faults as scs_faults
 from vo_server.scs import routes as scs
 from vo_server.settings import Settings
 from vo_server.sia import routes as sia
-from vo_server.soda import faults
+from vo_server.soda import faults as soda_faults
 from vo_server.soda import routes as soda
 from vo_server.ssa import faults as ssa_faults
 from vo_server.ssa import routes as ssa
@@ -43,7 +43,7 @@ ERROR_FORMS = {
     "/tap/sync": dali.render_error,
     "/tap/async": dali.render_error,
     "/datalink/links": datalink_request.render_error,
-    "/soda": faults.render,
+    "/soda": soda_faults.render,
     "/scs": scs_faults.render,
     "/sia": sia.render_error,
     "/ssa": ssa_faults.render,

@@ -120,10 +120,10 @@ def _finite(name: str, text: str) -> list[float]:
 
 
 def _numbers(name: str, text: str) -> list[float]:
-    return [number(word, name) for word in text.split()]
+    return [read_number(word, name) for word in text.split()]
 
 
-def number(word: str, name: str) -> float:
+def read_number(word: str, name: str) -> float:
     """One number; -Inf and +Inf count as numbers, NaN does not."""
     known = _INFINITE.get(word.lower())
     if known is not None:

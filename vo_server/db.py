@@ -264,11 +264,11 @@ class Stream:
                 cancel(self._connection)
 
     def idle(self) -> float:
-        """As in Delivery."""
+        """As in LargeAnswer."""
         return 0.0 if self._waiting_since is not None else time.monotonic() - self._left_at
 
     def give_up(self) -> None:
-        """As in Delivery; whoever still reads gets an OverloadError."""
+        """As in LargeAnswer; whoever still reads gets an OverloadError."""
         self._given_up = True
         self.close()
 

@@ -22,7 +22,7 @@ _WAIT: Final = 1.0
 _LOOK: Final = 0.05
 
 
-class Delivery(Protocol):
+class LargeAnswer(Protocol):
     """A large answer on its way to a client."""
 
     def idle(self) -> float:
@@ -38,9 +38,9 @@ class Deliveries:
     def __init__(self, connections: int) -> None:
         self._most = connections - connections // 4
         self._lock = threading.Condition()
-        self._under_way: set[Delivery] = set()
+        self._under_way: set[LargeAnswer] = set()
 
-    def enter(self, delivery: Delivery) -> None:
+    def enter(self, answer: LargeAnswer) -> None:
         """Let a large answer begin; the slowest of the others is given up if it is slow.
 
         Raises OverloadError if there is no place: at once if no answer flows, so that the connection of this
@@ -59,12 +59,12 @@ class Deliveries:
                 self._lock.wait(_LOOK)
             else:
                 slowest = None
-            self._under_way.add(delivery)
+            self._under_way.add(answer)
         if slowest is not None:
             slowest.give_up()
 
-    def leave(self, delivery: Delivery) -> None:
+    def leave(self, answer: LargeAnswer) -> None:
         """An answer has come to its end; harmless when repeated."""
         with self._lock:
-            self._under_way.discard(delivery)
+            self._under_way.discard(answer)
             self._lock.notify()

@@ -1,8 +1,6 @@
-"""The pages for people."""
+"""The landing page."""
 
 from html import escape
-from importlib.resources import files
-from string import Template
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -10,8 +8,10 @@ from starlette.responses import HTMLResponse, Response
 from schema.collection import Collection
 from schema.model import Table
 from vo_server.collections import urls
+from vo_server.collections.terms import terms
 from vo_server.db import Database
 from vo_server.settings import Settings
+from vo_server.templates import page, template
 
 EXAMPLE = "SELECT TOP 5 obs_id, target_name, s_ra, s_dec FROM ivoa.obscore"
 
@@ -41,17 +41,12 @@ def _collections(collections: tuple[Collection, ...], url: str) -> str:
 def _collection(c: Collection, url: str) -> str:
     """A collection, linked to its page, with the terms that go with every copy of its data."""
     simulated = " <b>Simulated data.</b>" if c.simulated else ""
-    licence = ""
-    if c.licence:
-        name = escape(c.licence)
-        linked = f'<a href="{escape(c.licence_url)}">{name}</a>' if c.licence_url else name
-        licence = f"<br>Licence: {linked}"
-    notes = (("Terms", c.terms), ("Attribution", c.attribution), ("Reference", c.reference))
-    more = "".join(f"<br>{name}: {escape(text)}" for name, text in notes if text)
+    told = {**dict(terms(c)), **({"Reference": escape(c.reference)} if c.reference else {})}
+    more = "".join(f"<br/>{name}: {text}" for name, text in told.items())
     return (
         f'<li><b><a href="{escape(urls.page(url, c))}">{escape(c.name)}</a></b>:'
         f" {escape(c.title or c.description)}"
-        f" (schema <code>{escape(c.schema)}</code>).{simulated}{licence}{more}</li>"
+        f" (schema <code>{escape(c.schema)}</code>).{simulated}{more}</li>"
     )
 
 
@@ -62,13 +57,3 @@ def table_row(table: Table, url: str) -> str:
         f'<tr><td><a href="{escape(url)}/tap/tables/{name}">{name}</a></td>'
         f"<td>{len(table.columns)}</td><td>{escape(table.description)}</td></tr>"
     )
-
-
-def page(title: str, body: str) -> str:
-    """A whole page, well-formed XML if `body` is."""
-    return template("page.html").substitute(title=escape(title), body=body)
-
-
-def template(name: str) -> Template:
-    """A template among the resources."""
-    return Template(files("resources").joinpath("html", name).read_text(encoding="utf-8"))

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from astropy import constants
 from astropy import units as u
 from astropy.io import fits
 from astropy.table import Table
@@ -18,11 +19,12 @@ from ingest.facts import ProductError, ReadOptions
 from ingest.fluxpoints import FluxFacts, read_flux
 from ingest.fluxrows import obscore
 from ingest.release import find_release
-from ingest.rows import HC
 from schema.collection import Collection
 from schema.target import Target
 from tests.dl3files import MJDREFF, MJDREFI, Habits, write_dl3
 from tests.fluxfiles import DNDE_COLUMNS, E_REF, PER_TEV, Columns, write_curve, write_flux
+
+HC = (constants.h * constants.c).to_value("eV m")
 
 
 def facts(path: Path, options: ReadOptions | None = None) -> FluxFacts:

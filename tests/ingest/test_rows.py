@@ -20,6 +20,7 @@ from ingest.facts import (
 )
 from ingest.store import dataset_tables
 from schema.collection import Collection
+from schema.constants import HC
 from schema.model import Column
 from schema.types import BIGINT, DOUBLE, INTEGER, REAL_ARRAY, VARCHAR
 
@@ -294,7 +295,7 @@ def test_checks_find_all_at_once_and_nothing_in_good_rows() -> None:
     assert checks.problems(dataset(), TABLES) == []
     assert checks.problems(dataset(energy_min=2e14, exposure=-1.0), TABLES) == [
         "obscore.t_exptime = -1.0: seconds from 0 wanted",
-        f"obscore.em_min = {rows.HC / 1e14!r} is above em_max = {rows.HC / 2e14!r}",
+        f"obscore.em_min = {HC / 1e14!r} is above em_max = {HC / 2e14!r}",
         "obscore_hea.energy_min = 200000000000000.0 is above energy_max = 100000000000000.0",
     ]
     array = {

@@ -160,6 +160,15 @@ def test_a_view_shows_each_name_once_and_no_name_of_a_hidden_column() -> None:
     assert all(c.expression is None for c in view.columns)
 
 
+def test_the_view_has_no_whole_number_that_gammapy_reads_and_a_release_may_not_say() -> None:
+    # Of the whole numbers that make_data_store_from_query_result reads, ingest always knows the others.
+    assert "n_tels" in ALL.by_name["a.obs_index"].by_name
+    view = ALL.by_name["a.obscore"]
+    assert "n_tels" not in view.by_name
+    assert {"quality", "event_count"} <= view.by_name.keys()
+    assert '"n_tels"' not in (view.query or "")
+
+
 COLUMN = Column("x", INTEGER)
 
 

@@ -1,18 +1,23 @@
 """Terms and UCDs that are used anywhere, against the pinned copies."""
 
 import re
+from pathlib import Path
 
 import pytest
 
+from ingest.fluxpoints import MEASURES
 from schema import vocabularies
 from schema.collection import Collection, CollectionError
 from schema.load import catalogue
-from schema.model import SchemaError
-from vo_server.datalink import links, services
+from schema.model import SchemaError, Table
+from vo_server.datalink import answer, links, services
 from vo_server.previews import kinds
 from vo_server.registry import coverage, records
 from vo_server.results import votable
-from vo_server.soda.parameters import PARAMETERS
+from vo_server.sia import parameters as sia
+from vo_server.soda import parameters as soda
+from vo_server.ssa import fields
+from vo_server.ssa import parameters as ssa
 
 PROPOSED = {"instr.detection", "meta.ref.pdgid"}
 """Words of the high-energy extension that are only proposed; README.md says so."""
@@ -21,7 +26,7 @@ COLLECTION = Collection("a", "a", events=True)
 
 
 @pytest.mark.parametrize("path", sorted(vocabularies.PINNED.glob("*.txt")), ids=lambda p: p.stem)
-def test_copies_say_where_they_are_from(path) -> None:  # type: ignore[no-untyped-def]
+def test_copies_say_where_they_are_from(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert re.match(r"# (Terms|Words) of .*(version \d{4}-\d\d-\d\d|v1\.6)", text)
     assert re.search(r"# Source: https://github.com/ivoa-std/\w+, \S+, commit [0-9a-f]{12}\.", text)
@@ -30,7 +35,7 @@ def test_copies_say_where_they_are_from(path) -> None:  # type: ignore[no-untype
 
 
 @pytest.mark.parametrize("table", catalogue((COLLECTION,)).tables, ids=lambda t: t.full_name)
-def test_ucds_of_columns(table) -> None:  # type: ignore[no-untyped-def]
+def test_ucds_of_columns(table: Table) -> None:
     found = {
         (column.name, problem)
         for column in table.columns
@@ -44,10 +49,21 @@ def test_proposed_words_are_not_words_yet() -> None:
     assert not set(vocabularies.ucd_words()) & PROPOSED
 
 
-def test_ucds_of_parameters() -> None:
-    assert {p.name: vocabularies.ucd_problems(p.ucd) for p in PARAMETERS if p.ucd} == {
-        p.name: [] for p in PARAMETERS if p.ucd
+def test_ucds_of_services() -> None:
+    """Those of parameters, and of answers that are not tables of the catalogue."""
+    told = {
+        "sia": sia.PARAMETERS,
+        "soda": soda.PARAMETERS,
+        "ssa": ssa.PARAMETERS,
+        "ssa answer": fields.fields(fields.FORMS[0], ""),
+        "datalink": answer.COLUMNS,
     }
+    found = {(place, d.name): d.ucd for place, described in told.items() for d in described if d.ucd}
+    found |= {("flux points", name): measure.ucd for name, measure in MEASURES.items() if measure.ucd}
+    assert {key: ucd for key, ucd in found.items() if vocabularies.ucd_problems(ucd)} == {}
+    assert found["sia", "SPATRES"] == "pos.angResolution"
+    assert found["ssa answer", "aperture"] == "phys.angSize;instr.fov"
+    assert found["flux points", "dnde"] == "phot.flux.density;em.gamma"
 
 
 @pytest.mark.parametrize(
@@ -127,7 +143,7 @@ def test_terms_are_told_with_what_may_have_been_meant() -> None:
 )
 def test_wrong_keys(keys: dict[str, object], told: str) -> None:
     with pytest.raises(CollectionError, match=told):
-        Collection("a", "a", **keys)  # type: ignore[arg-type]
+        Collection("a", "a", **keys)  # type: ignore[arg-type]  # of any type: some are wrong
 
 
 def test_right_keys() -> None:

@@ -18,7 +18,8 @@ from typer.testing import CliRunner
 import vo_server
 from tests.dl3files import TIME_HEADER, Habits, write_dl3
 from tests.server import serving
-from vo_server import cli
+from vo_server import cli, cluster
+from vo_server.commands import ingest as commands
 from vo_server.settings import Settings
 
 SMALL = Habits(irfs=False, events=5)
@@ -112,7 +113,9 @@ def test_quickstart_serves_what_could_be_read(tmp_path: Path, monkeypatch: pytes
 
 
 @pytest.mark.usefixtures("environment")
-def test_quickstart_ends_where_nothing_could_be_done() -> None:
+def test_quickstart_ends_where_nothing_could_be_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving.free_socket() as free:
+        monkeypatch.setenv("VO_SERVER_PORT", str(free.getsockname()[1]))
     arguments = [sys.executable, "-m", "vo_server", "quickstart", "absent"]
     done = subprocess.run(arguments, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout) == (2, "The database is ready (as given).\n")
@@ -335,6 +338,28 @@ def test_removing_a_collection(
     assert run("remove", "r", "--yes") == (0, "r: 1 datasets removed\n", "")
     line = fail(monkeypatch, capsys, "remove", "r")
     assert line == "vo-server: there is no collection 'r'; those that there are: none"
+
+
+@pytest.mark.usefixtures("environment")
+def test_the_database_runs_until_a_removal_is_in_the_registry(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A private cluster is stopped with the block of `cluster.running`."""
+    running: list[Settings] = []
+    seen: list[int] = []
+
+    @contextlib.contextmanager
+    def started(settings: Settings) -> Iterator[None]:
+        running.append(settings)
+        yield
+        running.clear()
+
+    write_dl3(tmp_path / "r" / "1.fits", SMALL)
+    run("ingest", "r")
+    monkeypatch.setattr(cluster, "running", started)
+    monkeypatch.setattr(commands, "update_records", lambda settings, warn: seen.append(len(running)))
+    assert run("remove", "r", "--yes") == (0, "r: 1 datasets removed\n", "")
+    assert seen == [1]
 
 
 @pytest.mark.usefixtures("environment")

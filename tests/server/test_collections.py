@@ -10,10 +10,13 @@ import psycopg
 import pytest
 from lxml import etree
 
+from schema.collection import Collection
 from tests.dl3files import Habits, write_dl3
 from tests.ingesting import Archive
 from tests.server.serving import free_socket, served, url_of
 from vo_server.app import create_app
+from vo_server.collections.find import find_collection
+from vo_server.errors import NotFoundError
 from vo_server.roles import owner_url
 from vo_server.settings import Settings
 
@@ -109,7 +112,32 @@ def test_name_and_schema_lead_to_the_page(client: httpx.Client) -> None:
     assert client.get("/collections/My%20DL3%20%26%20more").text == client.get("/collections/my").text
     missing = client.get("/collections/none")
     assert missing.status_code == 404
-    assert missing.text == "There is no collection 'none'; /collections lists what there is.\n"
+    assert missing.text == "There is no collection 'none' here; there are: my.\n"
+
+
+@pytest.mark.parametrize(
+    "path", ["/collections/{}", "/scs/{}/capabilities", "/ssa/{}/capabilities", "/coverage/{}/moc.txt"]
+)
+@pytest.mark.parametrize("name", ["MY", "my%20dl3%20%26%20MORE"])
+def test_collections_are_named_in_any_case(client: httpx.Client, path: str, name: str) -> None:
+    answer = client.get(path.format(name))
+    assert answer.status_code == 200
+    assert answer.content == client.get(path.format("my")).content
+
+
+@pytest.mark.parametrize(
+    ("wanted", "schema"), [("a", "a"), ("A", "a"), ("b", "b"), ("Set", "s1"), ("SET", "s2"), ("set", "s1")]
+)
+def test_which_collection_a_path_names(wanted: str, schema: str) -> None:
+    """A schema goes before another collection's name, a name as written before one in another case."""
+    named = (("B", "a"), ("A", "b"), ("Set", "s1"), ("SET", "s2"))
+    known = [Collection(name, schema) for name, schema in named]
+    assert find_collection(known, wanted).schema == schema
+
+
+def test_a_path_that_names_no_collection() -> None:
+    with pytest.raises(NotFoundError, match="no collection 'x' here; there are: none"):
+        find_collection([], "x")
 
 
 def test_dataset(client: httpx.Client, dataset: dict[str, Any]) -> None:

@@ -33,6 +33,12 @@ def release(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def settings(settings: Settings, tmp_path: Path) -> Settings:
+    """With a directory of their own: tests of jobs leave files in that of all."""
+    return replace(settings, data_dir=tmp_path / "data")
+
+
+@pytest.fixture
 def archive(settings: Settings, database: psycopg.Connection[Any], release: Path) -> Iterator[Archive]:
     archive = Archive(settings, database)
     archive.ingest(release, authority="org.example")

@@ -1,5 +1,11 @@
 """HiPS of the counts: healpy judges what lies where, and HTTP delivers files of the tree only."""
 
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,8 +26,9 @@ from vo_server.app import create_app
 from vo_server.db import Database
 from vo_server.hips.making import make
 from vo_server.hips.model import HipsError, Plan, current, directory_of
+from vo_server.hips.properties import properties
 from vo_server.hips.published import plan_of
-from vo_server.hips.state import hips_states
+from vo_server.hips.state import command, hips_states
 from vo_server.roles import owner_url, read_collections
 from vo_server.settings import Settings
 
@@ -194,6 +201,61 @@ def test_files_over_http(client: httpx.Client, site: Site) -> None:
 )
 def test_other_files_are_not_served(client: httpx.Client, path: str) -> None:
     assert client.get(f"/hips/release/{path}").status_code == 404
+
+
+def test_a_tile_without_events_is_nothing_to_warn_of(
+    client: httpx.Client, site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert not (site.tree / "Norder3/Dir0/Npix700.fits").exists()
+    with caplog.at_level(logging.WARNING):
+        answer = client.get("/hips/release/Norder3/Dir0/Npix700.fits")
+    assert (answer.status_code, answer.text.strip()) == (
+        404,
+        "There is no such tile: nothing was counted there.",
+    )
+    assert caplog.records == []
+
+
+def test_creator_did_is_an_ivoid_whatever_the_name(site: Site) -> None:
+    plan = site.plan()
+    plan = replace(plan, collection=replace(plan.collection, name="Edge & <Poles>", authority="example.org"))
+    told = properties(plan, site.settings, 1.0, 0).splitlines()
+    assert told[0] == "creator_did          = ivo://example.org/release/hips/counts"
+    assert "obs_collection       = Edge & <Poles>" in told
+
+
+def test_advice_is_a_command_that_a_shell_takes(site: Site) -> None:
+    collection = site.plan().collection
+    assert command(collection) == "vo-server hips release"
+    assert command(replace(collection, name="Edge & <Poles>")) == "vo-server hips 'Edge & <Poles>'"
+
+
+POOL = """
+import os, time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from vo_server.hips import making
+
+if __name__ == "__main__":
+    pool = ProcessPoolExecutor(1, get_context("spawn"), initializer=making._follow)
+    print(pool.submit(os.getpid).result(), flush=True)
+    time.sleep(60)
+"""
+
+
+def test_processes_end_with_a_maker_that_is_killed(tmp_path: Path) -> None:
+    script = tmp_path / "maker.py"
+    script.write_text(POOL)
+    environment = {**os.environ, "PYTHONPATH": os.getcwd()}
+    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, env=environment) as maker:
+        assert maker.stdout is not None
+        worker = int(maker.stdout.readline())
+        assert Path(f"/proc/{worker}").exists()
+        maker.send_signal(signal.SIGKILL)
+    until = time.monotonic() + 10
+    while Path(f"/proc/{worker}").exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not Path(f"/proc/{worker}").exists()
 
 
 def test_links_in_the_tree_are_not_followed(client: httpx.Client, site: Site) -> None:

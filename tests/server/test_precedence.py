@@ -153,7 +153,7 @@ def test_a_client_that_is_gone_before_the_first_octet() -> None:
     async def send(message: Message) -> None:
         raise OSError
 
-    with pytest.raises(OSError):  # noqa: PT011
+    with pytest.raises(OSError):  # noqa: PT011  as bare as a socket raises it
         asyncio.run(YoungRequests(app)(HTTP, receive, send))
 
 

@@ -23,6 +23,7 @@ from vo_server.previews.counting import (
     middle,
     poisson_interval,
     radius,
+    reach,
     sky_frame,
     spectrum,
 )
@@ -135,6 +136,17 @@ def test_the_middle_of_events_and_the_farthest(ra: float, dec: float) -> None:
     reach = radius(in_blocks(events.ra.deg, events.dec.deg), ra, dec)
     assert reach == pytest.approx(events.separation(centre).deg.max(), abs=1e-9)
     assert radius([], ra, dec) == 0
+
+
+def test_how_far_most_events_reach() -> None:
+    random = np.random.default_rng(8)
+    ra, dec = random.uniform(0, 360, 5000), random.normal(80, 5, 5000).clip(-90, 90)
+    distances = SkyCoord(10, 85, unit="deg").separation(SkyCoord(ra, dec, unit="deg")).deg
+    blocks = [(ra[:1000], dec[:1000]), (ra[1000:], dec[1000:]), (np.array([np.nan]), np.array([1.0]))]
+    found = reach(blocks, 10, 85, 0.95)
+    assert found == pytest.approx(np.quantile(distances, 0.95), abs=0.02)
+    assert reach([(np.array([190.0]), np.array([-85.0]))], 10, 85, 0.5) == pytest.approx(180, abs=0.02)
+    assert reach([], 10, 85, 0.5) == 0
 
 
 def test_a_spectrum_counts_as_numpy_does() -> None:

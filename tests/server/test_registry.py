@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -9,14 +10,21 @@ import pytest
 from lxml import etree
 
 from schema import vocabularies
+from schema.collection import collection_from
+from schema.load import catalogue
 from tests.dl3files import Habits, write_dl3
 from tests.server.registering import DC, KEYS, OAI, OWN, RI, TYPE, Registry, serving
 from tests.server.serving import free_socket, served, url_of
 from tests.xmlcheck import parsed
 from vo_server.app import create_app
-from vo_server.registry import records
+from vo_server.collections.numbers import Numbers
+from vo_server.coverage.summary import Summary
+from vo_server.registry import oai, records
+from vo_server.registry.coverage import united
 from vo_server.registry.refresh import refresh
 from vo_server.settings import Settings
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +117,28 @@ def test_coverage(registry: Registry) -> None:
     assert cover.findtext("spatial").startswith(("3/", "4/", "5/", "6/"))
 
 
+def test_services_over_all_collections_are_found_by_what_these_cover(registry: Registry) -> None:
+    resources = registry.resources()
+    own = resources["ivo://example.org/My-DL3"].find("coverage")
+    for key in ("sia", "tap", "obscore"):
+        told = resources[f"ivo://example.org/services/{key}"].find("coverage")
+        expected = [(e.tag, e.text) for e in own if e.tag != "footprint"]
+        assert [(e.tag, e.text) for e in told] == expected
+    for key in ("datalink", "soda", "registry"):
+        assert resources[f"ivo://example.org/services/{key}"].find("coverage") is None
+
+
+def test_coverage_of_several_collections() -> None:
+    parts = [
+        Summary("3/1 4/20 6/", (53000.0, 53010.0), (1e-9, 1e-7)),
+        Summary(None, None, (1e-10, 1e-8)),
+        Summary("5/0-15", (52000.5, 52001.0), None),
+    ]
+    whole = united(parts)
+    assert whole == Summary("3/0-1 4/20 5/", (52000.5, 53010.0), (1e-10, 1e-7))
+    assert united([]) == united([Summary(None, None, None)]) == Summary(None, None, None)
+
+
 def test_services_tell_the_same_in_their_records(registry: Registry) -> None:
     resources = registry.resources()
     services = {i: r for i, r in resources.items() if "/services/" in i}
@@ -166,6 +196,24 @@ def test_placeholder_works_and_is_told(module_settings: Settings) -> None:
     assert "set VO_SERVER_AUTHORITY" in page.text
     assert "set VO_SERVER_PUBLIC_URL" in page.text
     assert "set VO_SERVER_CONTACT" in page.text
+
+
+def test_mail_addresses_are_told_without_scheme(module_settings: Settings) -> None:
+    settings = replace(module_settings, contact="mailto:a@b.org")
+    assert oai.mail(settings) == "a@b.org"
+    told = records.registry(records.Archive(settings, catalogue(()), (), ()))
+    root = etree.fromstring(told.document(NOW, NOW))
+    assert root.findtext("curation/contact/email") == "a@b.org"
+
+
+def test_authority_of_the_archive_comes_first(module_settings: Settings) -> None:
+    names = ("b.example.org", "A.example.org", "c.example.org", "a.example.org")
+    nothing = Numbers(0, None, None, None, None, None, None, 0, 0, (), (), (), ())
+    collections = (collection_from({"name": name[0], "authority": name}, Path()) for name in names)
+    described = tuple(records.Described(c, nothing, Summary(None, None, None), ()) for c in collections)
+    settings = replace(module_settings, authority="a.example.org")
+    archive = records.Archive(settings, catalogue(()), (), described)
+    assert archive.authorities == ("a.example.org", "b.example.org", "c.example.org")
 
 
 def test_page(registry: Registry) -> None:

@@ -24,7 +24,7 @@ from tests.xmlcheck import parsed
 from vo_server.app import create_app
 from vo_server.roles import owner_url
 from vo_server.settings import Settings
-from vo_server.soda import cutout, eventlist
+from vo_server.soda import criteria, cutout
 
 NS = {"u": "http://www.ivoa.net/xml/UWS/v1.0"}
 HREF = "{http://www.w3.org/1999/xlink}href"
@@ -196,15 +196,15 @@ def test_too_many_at_a_time(soda_settings: Settings, monkeypatch: pytest.MonkeyP
 def test_a_cutout_stops_in_time_and_when_its_client_goes(
     soda_settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    chosen, seen = eventlist.Criteria.chosen, []
+    chosen, seen = criteria.Criteria.chosen, []
 
     def slow(self: Any, rows: Any) -> Any:
         seen.append(time.monotonic())
         time.sleep(0.05)
         return chosen(self, rows)
 
-    monkeypatch.setattr(eventlist, "ROWS", 2)
-    monkeypatch.setattr(eventlist.Criteria, "chosen", slow)
+    monkeypatch.setattr(criteria, "ROWS", 2)
+    monkeypatch.setattr(criteria.Criteria, "chosen", slow)
     with served(create_app(replace(soda_settings, sync_timeout=0.5, worker=False))) as url:
         answer = httpx.get(f"{url}/soda/sync", params={"ID": f"{DID}1"})
         assert (answer.status_code, answer.text[:30]) == (408, "Error: The cutout takes longer")
@@ -312,15 +312,15 @@ def test_each_service_has_jobs_of_its_own(client: httpx.Client) -> None:
 def test_an_aborted_job_stops_and_leaves_nothing(
     client: httpx.Client, soda_settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    chosen, seen = eventlist.Criteria.chosen, []
+    chosen, seen = criteria.Criteria.chosen, []
 
     def slow(self: Any, rows: Any) -> Any:
         seen.append(time.monotonic())
         time.sleep(0.02)
         return chosen(self, rows)
 
-    monkeypatch.setattr(eventlist, "ROWS", 10)
-    monkeypatch.setattr(eventlist.Criteria, "chosen", slow)
+    monkeypatch.setattr(criteria, "ROWS", 10)
+    monkeypatch.setattr(criteria.Criteria, "chosen", slow)
     url = create(client, *[("ID", f"{DID}1")] * 6, ("PHASE", "RUN"))
     executing(client, url)
     store = Path(soda_settings.result_store) / url.rsplit("/", 1)[1]

@@ -11,6 +11,7 @@ from typing import Any
 import astropy.units as u
 import numpy as np
 import pytest
+from astropy import constants
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.table import Table
@@ -23,9 +24,9 @@ from vo_server.errors import QueryCancelledError, ServerError
 from vo_server.products.file import Place, Record
 from vo_server.soda.cutout import make
 from vo_server.soda.dataset import Dataset
-from vo_server.soda.parameters import HC_EV_M
 from vo_server.soda.selection import Selection
 
+HC = (constants.h * constants.c).to_value("eV m")
 IRFS = {"aeff": "AEFF", "edisp": "EDISP", "psf": "PSF"}
 CTA_IRFS = {
     "aeff": "EFFECTIVE AREA",
@@ -236,7 +237,7 @@ def test_the_header_tells_the_selection(small: Path, tmp_path: Path) -> None:
     values = {
         "CIRCLE": "228.6 -58.8 1.5",
         "POS": "RANGE 350 240 -60 +Inf",
-        "BAND": f"{HC_EV_M / 20e12} {HC_EV_M / 1e12}",
+        "BAND": f"{HC / 20e12} {HC / 1e12}",
         "ENERGY": "-Inf 10",
     }
     with cut(dataset(small), tmp_path / "cut.fits", **values) as made:

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import Final
 
+from schema.products import RESPONSES
 from vo_server.bundles import indextables, texts
 from vo_server.bundles.archives import Archive
 from vo_server.bundles.member import Member, names_of, plain
@@ -14,7 +15,7 @@ from vo_server.products.content import Content, Extent, Octets
 from vo_server.products.file import DataFile, Record, unchanged
 from vo_server.settings import Settings
 
-ROWS_OF_OBSERVATION: Final = 6
+ROWS_OF_OBSERVATION: Final = 1 + len(RESPONSES)
 """Datasets of one observation at most: the event list, and response functions with rows of their own."""
 
 

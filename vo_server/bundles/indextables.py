@@ -12,22 +12,12 @@ from astropy.io import fits
 from astropy.time import Time
 from numpy.typing import NDArray
 
+from schema.products import HDU_TYPES
 from schema.types import BIGINT, VARCHAR, Type
 from vo_server.bundles.store import Observation, obs_index
 from vo_server.products.fitsfile import padding
 from vo_server.products.hdus import PRIMARY
 from vo_server.results.cells import ascii_text
-
-HDU_TYPES: Final = {
-    "event-list": "events",
-    "gti": "gti",
-    "aeff": "aeff",
-    "edisp": "edisp",
-    "psf": "psf",
-    "bkgrate": "bkg",
-    "rad_max": "rad_max",
-}
-"""Product -> HDU_TYPE of the hdu-index."""
 
 _FORMS: Final = {
     "short": ("I", ">i2"),

@@ -6,16 +6,18 @@ from typing import Final
 from urllib.parse import urlencode
 
 from schema.collection import Collection
+from schema.constants import ELECTRONVOLT, EV_PER_TEV
 from vo_server.collections import queries, urls
-from vo_server.collections.dataset import json_ld, period
+from vo_server.collections.jsonld import json_ld, period
 from vo_server.collections.numbers import Numbers, Target
-from vo_server.coverage.summary import ELECTRONVOLT, Summary
+from vo_server.collections.terms import terms
+from vo_server.coverage.summary import Summary
 from vo_server.hips.model import current, directory_of
-from vo_server.pages import page, template
 from vo_server.settings import Settings
+from vo_server.templates import anchor, page, template
 
 HOUR: Final = 3600.0
-TEV: Final = 1e12 * ELECTRONVOLT
+TEV: Final = EV_PER_TEV * ELECTRONVOLT
 """In J."""
 
 
@@ -35,6 +37,7 @@ def collection_page(
     """The landing page of a collection; `identifier` is the IVOID of its record."""
     c, server = collection, settings.url
     facts = _facts(c, identifier, numbers, coverage)
+    stated = {"Licence": "none is stated", **dict(terms(c))}
     body = template("collection.html").substitute(
         url=escape(server),
         name=escape(c.name),
@@ -43,7 +46,7 @@ def collection_page(
         simulated="<p><b>These are simulated data.</b></p>" if c.simulated else "",
         description=escape(c.description),
         facts="\n".join(f"<tr><th>{name}</th><td>{text}</td></tr>" for name, text in facts),
-        terms="\n".join(f"<p><b>{name}:</b> {text}</p>" for name, text in terms(c)),
+        terms="\n".join(f"<p><b>{name}:</b> {text}</p>" for name, text in stated.items()),
         coverage=_coverage(c, coverage, server),
         targets=_targets(numbers),
         queries="\n".join(_query(query, server) for query in queries.queries(c)),
@@ -53,23 +56,9 @@ def collection_page(
     return page(c.title or c.name, body)
 
 
-def terms(collection: Collection) -> Iterator[tuple[str, str]]:
-    """What goes with every copy of the data, as name and HTML."""
-    c = collection
-    licence = escape(c.licence or "")
-    if licence and c.licence_url:
-        licence = _link(c.licence_url, licence)
-    told = (
-        ("Licence", licence or "none is stated"),
-        ("Terms", escape(c.terms or "")),
-        ("Attribution", escape(c.attribution or "")),
-    )
-    yield from ((name, text) for name, text in told if text)
-
-
 def _row(c: Collection, numbers: Numbers, coverage: Summary, settings: Settings) -> str:
     cells = (
-        _link(urls.page(settings.url, c), escape(c.name)),
+        anchor(urls.page(settings.url, c), escape(c.name)),
         escape(c.title) + (" <b>Simulated data.</b>" if c.simulated else ""),
         f"{numbers.observations:,}",
         (period(coverage) or "").replace("/", " to "),
@@ -82,7 +71,7 @@ def _facts(c: Collection, identifier: str, numbers: Numbers, coverage: Summary) 
     """Name and HTML of what is known; energies in TeV, dates in UTC."""
     told = {
         "Identifier": f"<code>{escape(identifier)}</code>",
-        "DOI": _link(f"https://doi.org/{c.doi}", escape(c.doi)) if c.doi else "",
+        "DOI": anchor(f"https://doi.org/{c.doi}", escape(c.doi)) if c.doi else "",
         "Creators": _creators(c, numbers),
         "Facility": escape(c.facility or ", ".join(numbers.facilities)),
         "Instrument": escape(c.instrument or ", ".join(numbers.instruments)),
@@ -105,7 +94,7 @@ def _creators(c: Collection, numbers: Numbers) -> str:
     names = c.creators or numbers.creators
     orcids = c.orcids or ("",) * len(names)
     return "; ".join(
-        _link(f"https://orcid.org/{orcid}", escape(name)) if orcid else escape(name)
+        anchor(f"https://orcid.org/{orcid}", escape(name)) if orcid else escape(name)
         for name, orcid in zip(names, orcids, strict=True)
     )
 
@@ -113,10 +102,10 @@ def _creators(c: Collection, numbers: Numbers) -> str:
 def _reference(c: Collection) -> str:
     """A DOI has a slash in it, a bibcode has none."""
     if not c.reference:
-        return _link(c.reference_url, escape(c.reference_url)) if c.reference_url else ""
+        return anchor(c.reference_url, escape(c.reference_url)) if c.reference_url else ""
     doi = "/" in c.reference
     where = "https://doi.org/" if doi else "https://ui.adsabs.harvard.edu/abs/"
-    return _link(c.reference_url or where + c.reference, escape(c.reference))
+    return anchor(c.reference_url or where + c.reference, escape(c.reference))
 
 
 def _energies(coverage: Summary) -> str:
@@ -154,15 +143,23 @@ def _target(target: Target) -> str:
 
 
 def _query(query: queries.Query, server: str) -> str:
-    run = _link(queries.run_url(server, query.adql), "Run it")
+    run = anchor(queries.run_url(server, query.adql), "Run it")
     return f"<p>{escape(query.name)}. {run}</p>\n<pre>{escape(query.adql)}</pre>"
 
 
 def _services(c: Collection, numbers: Numbers, settings: Settings) -> Iterator[str]:
-    server, schema = settings.url, c.schema
+    server = settings.url
     rows = [
-        ("TAP", f"{server}/tap", f"ADQL queries; the tables are in the schema <code>{escape(schema)}</code>"),
-        ("Cone search", f"{server}/scs/{schema}?", "datasets about a position, for TOPCAT and Aladin"),
+        (
+            "TAP",
+            f"{server}/tap",
+            f"ADQL queries; the tables are in the schema <code>{escape(c.schema)}</code>",
+        ),
+        (
+            "Cone search",
+            f"{urls.cone_search(server, c)}?",
+            "datasets about a position, for TOPCAT and Aladin",
+        ),
         ("SIA 2.0", f"{server}/sia/query?{urlencode({'COLLECTION': c.name})}", "datasets by parameters"),
         (
             "DataLink",
@@ -171,16 +168,9 @@ def _services(c: Collection, numbers: Numbers, settings: Settings) -> Iterator[s
         ),
     ]
     if current(directory_of(settings, c)) is not None:
-        rows.append(("HiPS", f"{server}/hips/{schema}", "counts as a map, for Aladin"))
+        rows.append(("HiPS", urls.hips(server, c), "counts as a map, for Aladin"))
     if queries.bundled(numbers.observations, settings):
         rows.append(("All files", queries.bundle_url(server, c), "one tar archive, a DataStore for gammapy"))
     for name, address, text in rows:
         shown = escape(address) if len(address) < 80 else "download"
-        yield f"<tr><th>{name}</th><td>{_link(address, shown)}</td><td>{text}</td></tr>"
-
-
-def _link(address: str, text: str) -> str:
-    """A link to an address, with text that is HTML already; addresses that could run something are text."""
-    if not address.startswith(("http://", "https://")):
-        return text
-    return f'<a href="{escape(address)}">{text}</a>'
+        yield f"<tr><th>{name}</th><td>{anchor(address, shown)}</td><td>{text}</td></tr>"

@@ -6,11 +6,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from vo_server.collections import urls
+from vo_server.collections.find import find_collection
 from vo_server.collections.numbers import numbers
 from vo_server.collections.pages import collection_page, list_page
 from vo_server.coverage.summary import summary
 from vo_server.db import Database
-from vo_server.errors import NotFoundError
 from vo_server.registry import identifiers
 from vo_server.settings import Settings
 
@@ -45,11 +45,8 @@ def listing(request: Request) -> Response:
 def page(request: Request) -> Response:
     """The landing page of the collection with this schema or name. Raises NotFoundError."""
     database: Database = request.app.state.database
-    wanted = request.path_params["name"]
     collections = database.collections()
-    found = next((c for c in collections if wanted in {c.schema, c.name}), None)
-    if found is None:
-        raise NotFoundError(f"There is no collection {wanted!r}; /collections lists what there is.")
+    found = find_collection(collections, request.path_params["name"])
     identifier = identifiers.collections(collections)[found.name]
     counted, covered = numbers(database, found), summary(database, found.name, SKY_ORDER)
     return HTMLResponse(collection_page(found, identifier, counted, covered, request.app.state.settings))

@@ -53,8 +53,8 @@ def remove(
                 typer.confirm(f"Remove the collection {collection} with {size} datasets?", abort=True)
             schemas = [c.schema for c in read_collections(connection) if c.name == collection]
             remove_collection(connection, collection, announcer(settings))
-    for schema in schemas:
-        remove_hips(settings, schema)
+        for schema in schemas:
+            remove_hips(settings, schema)
         update_records(settings, err.print)
     out.print(f"{collection}: {size} datasets removed", markup=False)
 

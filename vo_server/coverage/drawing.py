@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from moc.model import SPACE, Moc
+from moc.shapes import CELL_SIDE
 from moc.text import parse
 from vo_server.coverage.picture import SkyPicture
 
@@ -21,6 +22,9 @@ _PIXELS: Final = (1200, 600)
 """Samples of the map in right ascension and declination."""
 
 _COVERED: Final = "#1668b8"
+
+_SKY: Final = 41252.96
+"""deg²; the whole sphere."""
 
 
 def make(picture: SkyPicture) -> bytes:
@@ -40,7 +44,7 @@ def make(picture: SkyPicture) -> bytes:
     axes.set_yticks(np.radians([-60, -30, 0, 30, 60]))
     axes.tick_params(axis="y", labelsize="small")
     axes.grid(color="0.8", linewidth=0.5)
-    axes.set_title(f"{picture.title}: {picture.sky_fraction * 41252.96:.4g} deg² of the sky")
+    axes.set_title(f"{picture.title}: {picture.sky_fraction * _SKY:.4g} deg² of the sky")
     buffer = io.BytesIO()
     figure.savefig(buffer, format=picture.form, metadata={"Title": picture.title})
     return buffer.getvalue()
@@ -48,7 +52,7 @@ def make(picture: SkyPicture) -> bytes:
 
 def _inside(moc: Moc, lon: NDArray[np.float64], lat: NDArray[np.float64], sample: float) -> NDArray[np.bool_]:
     """Which samples (rad, every `sample` deg) lie in the MOC, made coarse enough for none to be missed."""
-    order = min(moc.order, int(np.log2(58.6 / sample)))
+    order = min(moc.order, int(np.log2(CELL_SIDE / sample)))
     coarse = moc.degraded(order)
     cells = nested.lonlat_to_healpix(lon.ravel() * units.rad, lat.ravel() * units.rad, order)
     deep = np.asarray(cells).astype(np.int64) << 2 * (SPACE.deepest - order)

@@ -1,6 +1,5 @@
 """`/coverage/<collection>/<kind>.<form>`: what a collection covers, as MOCs and as a picture."""
 
-import asyncio
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -10,13 +9,15 @@ from starlette.responses import Response
 
 from moc.forms import FORMS
 from moc.model import Moc, SpaceTimeMoc
+from moc.shapes import sky_fraction
 from moc.text import ascii_moc
 from schema.collection import Collection
+from vo_server.collections.find import find_collection
 from vo_server.coverage import store
 from vo_server.coverage.picture import SkyPicture
 from vo_server.db import Database
-from vo_server.errors import NotFoundError, OverloadError
-from vo_server.previews.routes import LONGEST_WAIT, Previews
+from vo_server.errors import NotFoundError
+from vo_server.previews.routes import Previews
 from vo_server.products.content import Content, Octets
 from vo_server.products.delivery import Delivery
 
@@ -40,25 +41,17 @@ async def coverage(request: Request) -> Response:
     """The coverage of a collection in one of its forms. Raises NotFoundError."""
     database: Database = request.app.state.database
     name: str = request.path_params["name"]
-    found = await run_sync(collection_of, database, request.path_params["collection"])
+    found = find_collection(await run_sync(database.collections), request.path_params["collection"])
     if name == PICTURE:
-        content = await _picture(request.app.state.previews, await run_sync(_shown, database, found))
+        previews: Previews = request.app.state.previews
+        picture = await previews.drawn(await run_sync(_shown, database, found))
+        content = Content((Octets(picture),), "image/png", PICTURE)
     else:
         content = await run_sync(_moc, database, found, name)
     answer = Delivery(content)
     answer.headers["Content-Disposition"] = f'inline; filename="{content.filename}"'
     answer.headers["Cache-Control"] = f"public, max-age={MAX_AGE}"
     return answer
-
-
-def collection_of(database: Database, wanted: str) -> Collection:
-    """The collection with this schema or name. Raises NotFoundError."""
-    known = database.collections()
-    for collection in known:
-        if wanted.lower() in {collection.schema.lower(), collection.name.lower()}:
-            return collection
-    there = ", ".join(collection.schema for collection in known) or "none"
-    raise NotFoundError(f"There is no collection {wanted[:100]!r}; those that there are: {there}.")
 
 
 def _moc(database: Database, collection: Collection, name: str) -> Content:
@@ -72,13 +65,4 @@ def _moc(database: Database, collection: Collection, name: str) -> Content:
 
 def _shown(database: Database, collection: Collection) -> SkyPicture:
     covered = store.sky(database, collection.name)
-    share = float((covered.ranges[:, 1] - covered.ranges[:, 0]).sum()) / (12 << 58)
-    return SkyPicture(collection.name, ascii_moc(covered.degraded(PICTURE_ORDER)), share)
-
-
-async def _picture(previews: Previews, picture: SkyPicture) -> Content:
-    drawn = asyncio.wrap_future(previews.drawing.draw(picture))
-    done, _ = await asyncio.wait([drawn], timeout=LONGEST_WAIT)
-    if not done:
-        raise OverloadError("The picture is still being drawn; please try again later.")
-    return Content((Octets(drawn.result()),), "image/png", PICTURE)
+    return SkyPicture(collection.name, ascii_moc(covered.degraded(PICTURE_ORDER)), sky_fraction(covered))

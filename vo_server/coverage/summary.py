@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 from typing import Final
 
+from schema.constants import ELECTRONVOLT
 from vo_server.coverage import store
 from vo_server.db import Database
-
-ELECTRONVOLT: Final = 1.602176634e-19
-"""J (SI Brochure, 9th edition, table 8: exact)."""
 
 SUMMARY_ORDER: Final = 8
 """Order of the MOC in a registry record, which is to have some dozens of kB at most."""

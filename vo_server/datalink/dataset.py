@@ -5,14 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from schema.collection import EVENT_LIST
+from schema.products import EVENT_LIST, FLUX_POINTS
 from vo_server.db import Database, storable
-
-SPECTRUM: Final = "spectrum"
-LIGHT_CURVE: Final = "light-curve"
-PROFILE: Final = "spatial-profile"
-FLUX_POINTS: Final = (SPECTRUM, LIGHT_CURVE, PROFILE)
-"""Products that are datasets of their own beside event lists."""
 
 COLUMNS: Final = (
     *("obs_publisher_did", "dataset", "obs_collection", "obs_id", "obs_title", "dataproduct_subtype"),

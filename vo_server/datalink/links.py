@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 from urllib.parse import quote
 
-from schema.collection import EVENT_LIST, Collection
+from schema.collection import Collection
+from schema.products import EVENT_LIST, FLUX_POINTS, LIGHT_CURVE, PROFILE, RESPONSES, SPECTRUM
 from vo_server.datalink import urls
-from vo_server.datalink.dataset import FLUX_POINTS, LIGHT_CURVE, PROFILE, SPECTRUM, Dataset
+from vo_server.datalink.dataset import Dataset
 from vo_server.previews import kinds
 from vo_server.products.content import FITS
 from vo_server.products.sizes import product_size
@@ -19,16 +20,16 @@ PAGE: Final = "text/html"
 VOTABLE: Final = "application/x-votable+xml"
 MEDIA_TYPE: Final = "application/x-votable+xml;content=datalink"
 
-RESPONSES: Final = {
+NAMES: Final = {
     "aeff": "Effective area",
     "edisp": "Energy dispersion",
     "psf": "Point spread function",
     "bkgrate": "Rate of background events",
     "rad_max": "Directional cut of a point-like analysis",
+    SPECTRUM: "Spectrum",
+    LIGHT_CURVE: "Light curve",
+    PROFILE: "Spatial profile",
 }
-"""The response functions that a dataset may have, with their names for people."""
-
-NAMES: Final = {**RESPONSES, SPECTRUM: "Spectrum", LIGHT_CURVE: "Light curve", PROFILE: "Spatial profile"}
 """Products with their names for people; what is none of them is an event list."""
 
 PRODUCT_TYPE: Final = "http://www.ivoa.net/rdf/product-type#"

@@ -7,13 +7,16 @@ from typing import Final
 from astropy.time import Time
 
 from schema.collection import Collection
+from schema.products import RESPONSES
+from vo_server.collections.terms import terms
 from vo_server.datalink import urls
 from vo_server.datalink.answer import rows
 from vo_server.datalink.dataset import Dataset
-from vo_server.datalink.links import RESPONSES, Link
-from vo_server.pages import page, template
+from vo_server.datalink.links import NAMES, Link
 from vo_server.settings import Settings
+from vo_server.soda.capabilities import SYNC
 from vo_server.soda.parameters import ranges
+from vo_server.templates import anchor, page, template
 
 MOST: Final = 20
 """Datasets on a page."""
@@ -113,14 +116,14 @@ def _merged(links: Sequence[Link]) -> Iterator[tuple[Link, str]]:
     for link in links:
         by_url.setdefault(link.access_url or "", []).append(link)
     for first, *others in by_url.values():
-        parts = [RESPONSES[o.local_semantics].lower() for o in others if o.local_semantics in RESPONSES]
+        parts = [NAMES[o.local_semantics].lower() for o in others if o.local_semantics in RESPONSES]
         yield first, f"Event list with {', '.join(parts)}" if parts else first.description
 
 
 def _row(entry: tuple[Link, str]) -> str:
     link, text = entry
     return (
-        f'<tr><td><a href="{escape(link.access_url or "")}">{escape(text)}</a></td>'
+        f"<tr><td>{anchor(link.access_url or '', escape(text))}</td>"
         f"<td>{_size(link.content_length)}</td><td>{escape(link.content_type or '')}</td></tr>"
     )
 
@@ -136,7 +139,7 @@ def _facts(dataset: Dataset, collection: Collection | None) -> Iterator[tuple[st
     row = dataset.row
     release = escape(row["obs_collection"])
     if collection is not None and collection.reference_url:
-        release = f'<a href="{escape(collection.reference_url)}">{release}</a>'
+        release = anchor(collection.reference_url, release)
     energy = ranges(row).get("ENERGY")
     told = {
         "Identifier": f"<code>{escape(dataset.did)}</code>",
@@ -171,7 +174,7 @@ def _cutout(dataset: Dataset, number: int, settings: Settings) -> str:
         for name in ("CIRCLE", "TIME", "ENERGY")
     }
     return template("cutout.html").substitute(
-        url=escape(settings.url + urls.SODA_SYNC), did=escape(dataset.did), number=number, **examples
+        url=escape(settings.url + SYNC[1]), did=escape(dataset.did), number=number, **examples
     )
 
 
@@ -179,14 +182,9 @@ def _terms(collection: Collection | None) -> str:
     """What goes with every copy of the data."""
     if collection is None:
         return ""
-    licence = escape(collection.licence or "")
-    if licence and collection.licence_url:
-        licence = f'<a href="{escape(collection.licence_url)}">{licence}</a>'
     told = {
         "Simulated data": "These are simulated data." if collection.simulated else "",
-        "Licence": licence,
-        "Terms": escape(collection.terms or ""),
-        "Attribution": escape(collection.attribution or ""),
+        **dict(terms(collection)),
         "Reference": escape(collection.reference or ""),
     }
     lines = "<br/>".join(f"<b>{name}:</b> {text}" for name, text in told.items() if text)

@@ -10,6 +10,7 @@ from vo_server.datalink.links import MEDIA_TYPE, Service
 from vo_server.products.content import FITS
 from vo_server.results.descriptor import THIS, FieldLink, ServiceDescriptor, ServiceParameter, field_id
 from vo_server.settings import Settings
+from vo_server.soda.capabilities import ASYNC, SYNC
 from vo_server.soda.parameters import PARAMETERS, Range, ranges
 from vo_server.upload.uploads import SCHEMA as UPLOADED
 
@@ -34,16 +35,14 @@ class Soda(NamedTuple):
 
 CUTOUT: Final = Soda(
     "cutout",
-    "ivo://ivoa.net/std/SODA#sync-1.0",
-    urls.SODA_SYNC,
+    *SYNC,
     "Events of a part of the sky, of the time or of the energies, at once",
     "#cutout",
 )
 
 CUTOUTS: Final = Soda(
     "cutouts",
-    "ivo://ivoa.net/std/SODA#async-1.0",
-    urls.SODA_ASYNC,
+    *ASYNC,
     "Events of parts of the sky, of the time or of the energies, as a job",
     "#proc",
 )

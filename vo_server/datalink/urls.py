@@ -9,10 +9,6 @@ from typing import Final
 from urllib.parse import quote
 
 LINKS: Final = "/datalink/links"
-CAPABILITIES: Final = "/datalink/capabilities"
-AVAILABILITY: Final = "/datalink/availability"
-SODA_SYNC: Final = "/soda/sync"
-SODA_ASYNC: Final = "/soda/async"
 
 
 def links(server: str, dids: Sequence[str] = ()) -> str:

@@ -55,9 +55,11 @@ class Table:
         self.rows = int(hdu.header["NAXIS2"])
         if described.dtype.itemsize != self.width:
             raise FitsError(f"the columns of {hdu.name} are not as wide as its rows")
+        # The last one of a name counts: the one that is called exactly so, else the first in the file.
+        exact_last = [*reversed(described), *(column for column in described if column.name.isupper())]
         self._columns = {
             column.name.upper(): _column(column, *described.dtype.fields[column.name][:2])
-            for column in reversed(list(described))
+            for column in exact_last
         }
 
     @property
@@ -68,7 +70,11 @@ class Table:
         return self.hdu.data + begin, rows + int(self.hdu.header.get("PCOUNT", 0)) - begin
 
     def column(self, name: str) -> Column:
-        """The column of this name in any case. Raises FitsError if there is none with one number a row."""
+        """The column of this name (in upper case), else the first whose name differs in case only.
+
+        Some event lists have `ra` in radians beside `RA`. Raises FitsError if there is none with one number
+        a row.
+        """
         found = self._columns.get(name)
         if found is None or found.dtype.kind not in "fiu" or found.dtype.shape:
             raise FitsError(f"{self.hdu.name} has no column {name} of numbers")

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moc.shapes import cells_at
-from vo_server.hips.files import written
+from vo_server.files import written
 from vo_server.hips.model import TILE_BITS, TILE_WIDTH
 from vo_server.previews.eventlist import opened
 from vo_server.previews.model import EventList

@@ -6,14 +6,15 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
+from threading import Thread
 from typing import Any, Final
 
 from moc.fitsfile import fits_moc
 from vo_server.errors import ChangedFileError, MissingFileError
+from vo_server.files import written
 from vo_server.hips import counting, tiles
-from vo_server.hips.files import written
 from vo_server.hips.model import ALLSKY_ORDER, ALLSKY_WIDTH, CURRENT, TILE_WIDTH, HipsError, Plan, orders
 from vo_server.hips.properties import PROPERTIES, page, properties
 from vo_server.previews.model import EventList
@@ -54,7 +55,7 @@ def make(plan: Plan, directory: Path, settings: Settings, processes: int, progre
         return None
     work = directory / f"{plan.key}.unfinished"
     work.mkdir(parents=True, exist_ok=True)
-    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+    with ProcessPoolExecutor(processes, get_context("spawn"), initializer=_follow) as pool:
         made = _make(plan, work, settings, _Tasks(pool, processes), progress)
     shutil.rmtree(work / _PARTS)
     os.rename(work, tree)
@@ -160,6 +161,18 @@ def _serve(tree: Path) -> None:
     for other in tree.parent.iterdir():
         if other.is_dir() and other != tree:
             shutil.rmtree(other, ignore_errors=True)
+
+
+def _follow() -> None:
+    """Let this process end with the one that started it, however that ends: the library's would wait on."""
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+    os._exit(1)
 
 
 class _Tasks:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from moc.model import SPACE, Moc
+from moc.shapes import CELL_SIDE
 from schema.collection import Collection
 from vo_server.previews.model import EventList
 from vo_server.settings import Settings
@@ -30,8 +31,8 @@ _MOST_TILES: Final = 4000
 """Tiles of the deepest order, of 1 MB each."""
 
 _PIXELS_PER_RESOLUTION: Final = 4
-_ALL_PIXELS_SIDE: Final = 3600 * math.degrees(math.sqrt(math.pi / 3)) / TILE_WIDTH
-"""arcsec; the side of a pixel at order 0, halved with each order."""
+PIXEL_SIDE: Final = CELL_SIDE / TILE_WIDTH
+"""deg; the side of a pixel at order 0, halved with each order."""
 
 CURRENT: Final = "current"
 """File that names the version that is served, so that a new one replaces it at once."""
@@ -69,7 +70,7 @@ def suitable_order(resolution: float | None, covered: Moc) -> int:
     """The deepest order for a resolution (arcsec) that has some pixels, but not too many tiles."""
     wanted = ALLSKY_ORDER
     if resolution:
-        wanted = math.ceil(math.log2(_ALL_PIXELS_SIDE * _PIXELS_PER_RESOLUTION / resolution))
+        wanted = math.ceil(math.log2(3600 * PIXEL_SIDE * _PIXELS_PER_RESOLUTION / resolution))
     order = min(max(wanted, ALLSKY_ORDER), DEEPEST)
     while order > ALLSKY_ORDER and _tiles(covered, order) > _MOST_TILES:
         order -= 1

@@ -5,13 +5,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from moc.model import SPACE
+from moc.shapes import sky_fraction
+from schema.constants import ELECTRONVOLT, HC
 from vo_server import __version__
-from vo_server.hips.model import TILE_WIDTH, Plan
+from vo_server.hips.model import PIXEL_SIDE, TILE_WIDTH, Plan
 from vo_server.settings import Settings
-
-HC: Final = 1.986445857148929e-25
-"""J m, Planck's constant times the speed of light (CODATA 2022: both exact)."""
 
 PROPERTIES: Final = "properties"
 """The name of the file."""
@@ -23,11 +21,10 @@ SERVICE_URL: Final = "hips_service_url"
 def properties(plan: Plan, settings: Settings, cut: float, total: int) -> str:
     """The text of the file; keys without value are left out."""
     c = plan.collection
-    covered = plan.covered.ranges
     energy = plan.energy or (None, None)
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%MZ")
     told: dict[str, object] = {
-        "creator_did": f"ivo://{c.authority}/{c.name.replace(' ', '_')}/hips/counts",
+        "creator_did": f"ivo://{c.authority}/{c.schema}/hips/counts",
         "obs_collection": c.name,
         "obs_title": f"{c.title or c.name}: counts",
         "obs_description": f"{total} events of {len(plan.event_lists)} observations, counted per pixel."
@@ -51,17 +48,17 @@ def properties(plan: Plan, settings: Settings, cut: float, total: int) -> str:
         "hips_tile_format": "png fits",
         "hips_pixel_bitpix": 32,
         "hips_pixel_cut": f"0 {cut:g}",
-        "hips_pixel_scale": f"{58.6323 / TILE_WIDTH / 2**plan.order:.7g}",
+        "hips_pixel_scale": f"{PIXEL_SIDE / 2**plan.order:.7g}",
         "hips_sampling": "none",
         "hips_overlay": "add",
         "hips_hierarchy": "sum",
         "dataproduct_type": "image",
         "moc_order": plan.covered.order,
-        "moc_sky_fraction": f"{(covered[:, 1] - covered[:, 0]).sum() / (12 << 2 * SPACE.deepest):.6g}",
+        "moc_sky_fraction": f"{sky_fraction(plan.covered):.6g}",
         "t_min": plan.time and plan.time[0],
         "t_max": plan.time and plan.time[1],
-        "em_min": energy[1] and f"{HC / energy[1]:.6g}",
-        "em_max": energy[0] and f"{HC / energy[0]:.6g}",
+        "em_min": energy[1] and f"{HC * ELECTRONVOLT / energy[1]:.6g}",
+        "em_max": energy[0] and f"{HC * ELECTRONVOLT / energy[0]:.6g}",
         "obs_regime": "Gamma-ray",
         "hips_initial_ra": _initial(plan, 0),
         "hips_initial_dec": _initial(plan, 1),

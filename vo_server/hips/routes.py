@@ -7,7 +7,9 @@ from anyio.to_thread import run_sync
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
-from vo_server.coverage.routes import MAX_AGE, collection_of
+from vo_server.collections import urls
+from vo_server.collections.find import find_collection
+from vo_server.coverage.routes import MAX_AGE
 from vo_server.db import Database
 from vo_server.errors import NotFoundError
 from vo_server.hips.model import current, directory_of
@@ -57,18 +59,21 @@ async def listing(request: Request) -> Response:
 
 
 def _content(database: Database, settings: Settings, wanted: str, path: str) -> Content:
-    collection = collection_of(database, wanted)
+    collection = find_collection(database.collections(), wanted)
     tree = current(directory_of(settings, collection))
     if tree is None:
         raise NotFoundError(f"The collection {collection.name} has no HiPS; `vo-server hips` makes it.")
     if _FILES.fullmatch(path) is None:
         raise NotFoundError("There is no such file in a HiPS.")
-    found = look(Record(str(tree.resolve() / path), 0, "", None))
+    place = tree.resolve() / path
+    if not place.exists():
+        raise NotFoundError("There is no such tile: nothing was counted there.")
+    found = look(Record(str(place), 0, "", None))
     pieces = [Extent(found, 0, found.size)]
     kind = _MEDIA_TYPES.get(path.rpartition(".")[2], "text/plain")
     modified = found.modified_ns / 1e9
     if path == PROPERTIES:
-        url = Octets(f"{SERVICE_URL:<20} = {_url(settings, collection.schema)}\n".encode())
+        url = Octets(f"{SERVICE_URL:<20} = {urls.hips(settings.url, collection)}\n".encode())
         return Content((*pieces, url), kind, found.name, modified)
     return Content(tuple(pieces), kind, found.name, modified)
 
@@ -80,10 +85,6 @@ def _listing(database: Database, settings: Settings) -> str:
         if tree is not None and (tree / PROPERTIES).is_file():
             told = read_properties(tree / PROPERTIES)
             told = {key: told[key] for key in _LISTED if key in told}
-            told[SERVICE_URL] = _url(settings, collection.schema)
+            told[SERVICE_URL] = urls.hips(settings.url, collection)
             records.append("".join(f"{key:<20} = {value}\n" for key, value in told.items()))
     return "\n".join(records)
-
-
-def _url(settings: Settings, schema: str) -> str:
-    return f"{settings.url}/hips/{schema}"

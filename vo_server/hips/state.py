@@ -1,6 +1,7 @@
 """Whether the HiPS on disk are those of what is published."""
 
 import contextlib
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -41,13 +42,18 @@ def hips_states(
             yield _state(database, connection, settings, collection)
 
 
+def command(collection: Collection) -> str:
+    """What makes the HiPS of a collection, as a shell takes it."""
+    return f"vo-server hips {shlex.quote(collection.name)}"
+
+
 def _state(
     database: Database,
     connection: psycopg.Connection[tuple[Any, ...]],
     settings: Settings,
     collection: Collection,
 ) -> State:
-    what, again = f"HiPS of {collection.name}", f"run `vo-server hips {collection.name}`"
+    what, again = f"HiPS of {collection.name}", f"run `{command(collection)}`"
     tree = current(directory_of(settings, collection))
     try:
         order = int(read_properties(tree / PROPERTIES)["hips_order"]) if tree is not None else None

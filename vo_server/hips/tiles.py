@@ -17,8 +17,8 @@ from matplotlib.image import imsave
 from numpy.typing import NDArray
 
 from moc.model import SPACE, Moc
+from vo_server.files import written
 from vo_server.hips.counting import Counts
-from vo_server.hips.files import written
 from vo_server.hips.model import ALLSKY_ORDER, ALLSKY_WIDTH, TILE_BITS, TILE_WIDTH, tile_path
 
 Bools = NDArray[np.bool_]
@@ -40,7 +40,12 @@ def write_tile(tree: Path, order: int, number: int, counts: Counts) -> None:
     header["ORDER"] = (order, "HiPS order of the tile")
     header["NPIX"] = (number, "number of the tile, nested")
     with written(tree / tile_path(order, number, "fits")) as file:
-        _write_sparse(file, fits.PrimaryHDU(picture(counts)[::-1], header))
+        _write_sparse(file, fits.PrimaryHDU(_from_the_bottom(picture(counts)), header))
+
+
+def _from_the_bottom(rows: NDArray[np.generic]) -> NDArray[np.generic]:
+    """The rows in the order of FITS, as a copy: astropy writes a turned view number by number."""
+    return np.ascontiguousarray(rows[::-1])
 
 
 def _write_sparse(file: BinaryIO, hdu: fits.PrimaryHDU) -> None:
@@ -50,7 +55,7 @@ def _write_sparse(file: BinaryIO, hdu: fits.PrimaryHDU) -> None:
     octets = buffer.getvalue()
     for start in range(0, len(octets), _BLOCK):
         block = octets[start : start + _BLOCK]
-        if any(block):
+        if block.strip(b"\0"):
             file.seek(start)
             file.write(block)
     file.truncate(len(octets))
@@ -92,7 +97,7 @@ def write_allsky(tree: Path, cut: float, covered: Moc) -> None:
         seen: Bools = np.any(inside(covered, ALLSKY_ORDER, number).reshape(-1, each), axis=1, keepdims=False)
         colours[place] = picture(_coloured(small, cut, seen))
     with written(tree / f"Norder{ALLSKY_ORDER}" / "Allsky.fits") as file:
-        _write_sparse(file, fits.PrimaryHDU(counts[::-1]))
+        _write_sparse(file, fits.PrimaryHDU(_from_the_bottom(counts)))
     with written(tree / f"Norder{ALLSKY_ORDER}" / "Allsky.png") as file:
         imsave(file, colours, format="png")
 

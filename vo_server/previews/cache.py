@@ -6,12 +6,12 @@ What is kept can be made again: any of it may be removed at any time.
 import contextlib
 import logging
 import os
-import tempfile
 import threading
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from vo_server.files import written
 from vo_server.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -21,8 +21,6 @@ _LOOK_EVERY: Final = 50
 
 _ROOM: Final = 0.9
 """Part of the limit that is left over when it was exceeded."""
-
-_UNFINISHED: Final = ".unfinished"
 
 
 class Entry(NamedTuple):
@@ -63,19 +61,11 @@ class Cache:
 
     def write(self, key: str, content: bytes) -> None:
         """Keep a preview if there is room; it is never seen half written."""
-        path = self._path(key)
-        unfinished = None
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor, unfinished = tempfile.mkstemp(_UNFINISHED, dir=path.parent)
-            with open(descriptor, "wb") as file:
+            with written(self._path(key)) as file:
                 file.write(content)
-            os.replace(unfinished, path)
         except OSError as error:
             log.warning("a preview is not kept: %s", error)
-            if unfinished is not None:
-                with contextlib.suppress(OSError):
-                    os.unlink(unfinished)
         self._look()
 
     def entries(self) -> Iterator[Entry]:

@@ -30,6 +30,9 @@ _WIDEST: Final = 180.0
 _MARGIN: Final = 1.06
 """Width of a map over the diameter of the field of view."""
 
+_REACHES: Final = np.linspace(0.0, 180.0, 18_001)
+"""deg, the distances that events are sorted by."""
+
 _BINS_PER_DECADE: Final = 20
 _LOWEST_DECADE, _HIGHEST_DECADE = -9, 9
 """Energies counted, as powers of ten in TeV."""
@@ -163,6 +166,18 @@ def radius(blocks: Iterable[tuple[Floats, ...]], ra: float, dec: float) -> float
         chord = np.sqrt(np.sum((vectors - centre[:, None]) ** 2, axis=0))
         farthest = max(farthest, float(np.nanmax(chord, initial=0.0)))
     return math.degrees(2 * math.asin(min(1.0, farthest / 2)))
+
+
+def reach(blocks: Iterable[tuple[Floats, ...]], ra: float, dec: float, share: float) -> float:
+    """How far from a direction this share of the events lies, in deg, to a hundredth; 0 without events."""
+    centre = _vectors(np.array([ra]), np.array([dec]))[:, 0]
+    counts = np.zeros(len(_REACHES) - 1, np.int64)
+    for block in blocks:
+        chord = np.sqrt(np.sum((_vectors(*block) - centre[:, None]) ** 2, axis=0))
+        distances = np.degrees(2 * np.arcsin(np.minimum(1.0, chord[np.isfinite(chord)] / 2)))
+        counts += np.histogram(distances, _REACHES)[0]
+    within = np.cumsum(counts)
+    return float(_REACHES[np.searchsorted(within, share * within[-1]) + 1]) if within[-1] else 0.0
 
 
 def _vectors(ra: Floats, dec: Floats) -> Floats:

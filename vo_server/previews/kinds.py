@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
 
-VERSION: Final = 2
+VERSION: Final = 3
 """To be raised when previews look different from then on: those in the cache are drawn anew."""
 
 FORMS: Final[Mapping[str, str]] = {"png": "image/png", "svg": "image/svg+xml"}

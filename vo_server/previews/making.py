@@ -19,6 +19,9 @@ _ENERGY: Final = (("ENERGY", "TeV"),)
 
 _NUMBER: Final = r"[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?"
 
+_MOST: Final = 0.95
+"""The share of the events that a map shows where the field of view does not hold half of them."""
+
 _SAME_PLACE: Final = 1 / 60
 """deg within which the target is where the telescopes point."""
 
@@ -40,13 +43,27 @@ def _map(
 ) -> Callable[[EventList, Events], Figure]:
     def figure(found: EventList, events: Events) -> Figure:
         ra, dec, diameter, marks = _field(found, events)
-        frame = counting.sky_frame(ra, dec, diameter, events.rows)
-        if marks.target is not None and not frame.holds(*marks.target):
+        counted = _counted(events, ra, dec, diameter)
+        if marks.target is not None and not counted.frame.holds(*marks.target):
             marks = replace(marks, target=None)
-        # FK5 J2000 counts as ICRS: they are 25 mas apart, and ingest takes no other frames.
-        return draw(counting.counts_map(events.blocks(_SKY), frame), marks, _caption(found))
+        return draw(counted, marks, _caption(found))
 
     return figure
+
+
+def _counted(events: Events, ra: float, dec: float, diameter: float) -> counting.CountsMap:
+    """The counts within a field of view (deg), or about most events where few of them lie in it.
+
+    Point-like response functions (MAGIC) reach as far as the target, and the events far beyond.
+    """
+    # FK5 J2000 counts as ICRS: they are 25 mas apart, and ingest takes no other frames.
+    frame = counting.sky_frame(ra, dec, diameter, events.rows)
+    counted = counting.counts_map(events.blocks(_SKY), frame)
+    if 2 * counted.outside <= events.rows:
+        return counted
+    wider = 2 * counting.reach(events.blocks(_SKY), ra, dec, _MOST)
+    frame = counting.sky_frame(ra, dec, max(wider, diameter), events.rows)
+    return counting.counts_map(events.blocks(_SKY), frame)
 
 
 def _field(found: EventList, events: Events) -> tuple[float, float, float, drawing.Marks]:

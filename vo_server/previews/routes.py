@@ -15,7 +15,7 @@ from vo_server import dali
 from vo_server.db import Database, storable
 from vo_server.errors import NotFoundError, OverloadError, UsageError
 from vo_server.previews.kinds import FORMS, KINDS
-from vo_server.previews.model import Preview
+from vo_server.previews.model import Picture, Preview
 from vo_server.previews.processes import IDLE, Drawing
 from vo_server.previews.published import event_list
 from vo_server.products.conditions import Version, known
@@ -50,6 +50,14 @@ class Previews:
             await asyncio.gather(resting, return_exceptions=True)
             await run_sync(self.drawing.close)
 
+    async def drawn(self, picture: Picture) -> bytes:
+        """The picture when a process has drawn it. Raises OverloadError, and what `Drawing.draw` raises."""
+        drawn = asyncio.wrap_future(self.drawing.draw(picture))
+        done, _ = await asyncio.wait([drawn], timeout=LONGEST_WAIT)
+        if not done:
+            raise OverloadError("The picture is still being drawn; please try again later.")
+        return drawn.result()
+
     async def _rest(self) -> None:
         while True:
             await asyncio.sleep(IDLE / 4)
@@ -68,11 +76,7 @@ async def preview(request: Request) -> Response:
         return Response(status_code=304, headers=headers)
     picture = await run_sync(previews.drawing.cache.read, wanted.key)
     if picture is None:
-        drawn = asyncio.wrap_future(previews.drawing.draw(wanted))
-        done, _ = await asyncio.wait([drawn], timeout=LONGEST_WAIT)
-        if not done:
-            raise OverloadError("The preview is still being drawn; please try again later.")
-        picture = drawn.result()
+        picture = await previews.drawn(wanted)
     return Response(picture, headers=headers, media_type=FORMS[wanted.form])
 
 

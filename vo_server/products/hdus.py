@@ -8,12 +8,12 @@ from typing import Final
 
 from astropy.io import fits
 
-from schema.collection import EVENT_LIST
+from schema.products import EVENT_LIST, GTI
 from vo_server.errors import NotFoundError, ServerError
 from vo_server.products.content import Octets, Piece
 from vo_server.products.file import DataFile
 from vo_server.products.fitsfile import FitsError, FitsFile, Hdu
-from vo_server.products.store import GTI, Product
+from vo_server.products.store import Product
 
 PRIMARY: Final = fits.PrimaryHDU().header.tostring().encode("ascii")
 """A primary HDU without data: one block."""

@@ -6,7 +6,7 @@ from anyio.to_thread import run_sync
 from starlette.requests import Request
 from starlette.responses import Response
 
-from schema.collection import EVENT_LIST
+from schema.products import EVENT_LIST, GTI, PRODUCTS
 from vo_server import dali
 from vo_server.db import Database
 from vo_server.errors import NotFoundError, UsageError
@@ -41,9 +41,9 @@ async def product(request: Request) -> Response:
     did, name = parameters.one("ID"), parameters.one("PRODUCT")
     if did is None:
         raise UsageError("ID is missing: the obs_publisher_did of a dataset")
-    if name is None or name.lower() not in store.NAMES:
+    if name is None or name.lower() not in PRODUCTS:
         told = "is missing" if name is None else f"= {name[:40]!r} is not known"
-        raise UsageError(f"PRODUCT {told}: it is one of {', '.join(store.NAMES)}")
+        raise UsageError(f"PRODUCT {told}: it is one of {', '.join(PRODUCTS)}")
     return Delivery(await run_sync(_single_product, database, did, name.lower()))
 
 
@@ -60,11 +60,11 @@ def _single_product(database: Database, did: str, name: str) -> Content:
     if not products:
         raise NotFoundError(f"There is no dataset with the ID {did[:200]!r}.")
     if name not in products:
-        there = ", ".join(n for n in store.NAMES if n in products)
+        there = ", ".join(n for n in PRODUCTS if n in products)
         raise NotFoundError(f"This dataset has no {name}; it has {there}.")
     parts = [products[name]]
-    if name == EVENT_LIST and store.GTI in products:
-        parts.append(products[store.GTI])
+    if name == EVENT_LIST and GTI in products:
+        parts.append(products[GTI])
     files = [look(part.record) for part in parts]
     pieces = alone(list(zip(files, parts, strict=True)))
     stem = f"{parts[0].obs_id}_{name}".replace("/", "_")

@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping
 
-from schema.collection import EVENT_LIST
+from schema.products import EVENT_LIST, GTI
 from vo_server.products.hdus import PRIMARY
-from vo_server.products.store import GTI
 
 
 def product_size(product: str, hdu_sizes: Mapping[str, int | None], hdu: str) -> int | None:

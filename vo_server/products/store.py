@@ -3,17 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
-from schema.collection import EVENT_LIST
 from vo_server.db import Database, storable
 from vo_server.products.file import Record
-
-GTI: Final = "gti"
-
-NAMES: Final = (
-    *(EVENT_LIST, GTI, "aeff", "edisp", "psf", "bkgrate", "rad_max"),
-    *("spectrum", "light-curve", "spatial-profile"),
-)
-"""The products that a dataset can have."""
 
 FILE_OF_DATASET: Final = """
 SELECT p.path, p.size, p.checksum, p.modified FROM ivoa.obscore AS o

@@ -1,12 +1,14 @@
-"""Where, when and at which energies the data of a collection are (VODataService 1.2, section 3.2)."""
+"""Where, when and at which energies the data of collections are (VODataService 1.2, section 3.2)."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from astropy.time import Time
 from lxml import etree
 
+from moc.model import SPACE, union
+from moc.text import ascii_moc, parse
 from schema.collection import Collection
 from vo_server.coverage.summary import Summary
 from vo_server.xmlwriter import node
@@ -18,21 +20,40 @@ WAVEBANDS: Final = {"photon": "Gamma-ray", "neutrino": "Neutrino"}
 """The kind of particle of a collection -> a term of the vocabulary messenger, which has no others."""
 
 
-def coverage(collection: Collection, summary: Summary, moc_url: str) -> etree._Element:
+def coverage(
+    collections: Iterable[Collection], summary: Summary, moc_url: str | None = None
+) -> etree._Element:
     """The element; what is not known is not in it. `moc_url` is where the region of the sky is in full."""
+    footprint = summary.s_moc and moc_url
     children = [
         *([node("spatial", summary.s_moc)] if summary.s_moc else []),
         *_temporal(summary),
         *_spectral(summary),
-        *([node("footprint", moc_url, {"ivo-id": "ivo://ivoa.net/std/moc"})] if summary.s_moc else []),
-        *(node("waveband", name) for name in wavebands(collection)),
+        *([node("footprint", footprint, {"ivo-id": "ivo://ivoa.net/std/moc"})] if footprint else []),
+        *(node("waveband", name) for name in wavebands(collections)),
     ]
     return node("coverage", None, None, children)
 
 
-def wavebands(collection: Collection) -> list[str]:
-    """The wavebands of a collection, none for particles that the vocabulary does not have."""
-    return [WAVEBANDS[collection.messenger]] if collection.messenger in WAVEBANDS else []
+def wavebands(collections: Iterable[Collection]) -> Iterator[str]:
+    """The wavebands of collections, none for particles that the vocabulary does not have."""
+    kinds = dict.fromkeys(c.messenger for c in collections)
+    return (WAVEBANDS[kind] for kind in kinds if kind in WAVEBANDS)
+
+
+def united(summaries: Iterable[Summary]) -> Summary:
+    """What collections cover together, as far as it is known."""
+    known = tuple(summaries)
+    skies = [parse(s.s_moc, SPACE) for s in known if s.s_moc]
+    return Summary(
+        ascii_moc(union(skies)) if skies else None,
+        _span([s.time for s in known if s.time]),
+        _span([s.energy for s in known if s.energy]),
+    )
+
+
+def _span(intervals: list[tuple[float, float]]) -> tuple[float, float] | None:
+    return (min(low for low, _ in intervals), max(high for _, high in intervals)) if intervals else None
 
 
 def _temporal(summary: Summary) -> Iterator[etree._Element]:

@@ -82,7 +82,7 @@ def _identify(given: Arguments, database: Database, settings: Settings) -> Itera
 
 def mail(settings: Settings) -> str:
     """The address of the operators; that of nobody where the contact is none."""
-    return settings.contact if "@" in settings.contact else NOBODY
+    return settings.contact.removeprefix("mailto:") if "@" in settings.contact else NOBODY
 
 
 def _list_metadata_formats(given: Arguments, database: Database, settings: Settings) -> Iterable[str]:

@@ -18,9 +18,9 @@ from vo_server.collections import urls
 from vo_server.collections.numbers import Numbers
 from vo_server.coverage.summary import Summary
 from vo_server.registry import identifiers
-from vo_server.registry.coverage import coverage
+from vo_server.registry.coverage import coverage, united
 from vo_server.registry.resource import Creator, Curation, Related, Resource
-from vo_server.registry.services import TAP, CollectionService, Service
+from vo_server.registry.services import SIA, TAP, CollectionService, Service
 from vo_server.settings import Settings
 from vo_server.xmlwriter import node
 
@@ -65,7 +65,10 @@ class Archive:
     def authorities(self) -> tuple[str, ...]:
         """The authorities of the records, that of the settings first."""
         names = [self.settings.authority, *(d.collection.authority for d in self.collections)]
-        return tuple({name.lower(): name for name in reversed(names)}.values())[::-1]
+        found: dict[str, str] = {}
+        for name in names:
+            found.setdefault(name.lower(), name)
+        return tuple(found.values())
 
     @property
     def subjects(self) -> tuple[str, ...]:
@@ -159,6 +162,7 @@ def _organisation(archive: Archive) -> Resource:
 
 def _service(archive: Archive, service: Service, document: bytes) -> Resource:
     settings = archive.settings
+    covered = [_coverage(archive)] if service in (SIA, TAP) else []
     tables = [_tableset(archive.catalogue.schemas, archive.catalogue)] if service is TAP else []
     return _resource(
         archive,
@@ -167,7 +171,7 @@ def _service(archive: Archive, service: Service, document: bytes) -> Resource:
         f"{service.title} of {settings.title}",
         service.description,
         settings.url + service.page,
-        details=[*_capabilities(document), *tables],
+        details=[*_capabilities(document), *covered, *tables],
         types=("Archive",),
     )
 
@@ -190,7 +194,7 @@ def _collection_service(
         details=[
             *_rights(c),
             *_capabilities(document),
-            coverage(c, described.coverage, urls.coverage(archive.settings.url, c, "moc.fits")),
+            coverage([c], described.coverage, urls.coverage(archive.settings.url, c, "moc.fits")),
         ],
     )
 
@@ -216,7 +220,7 @@ def _obscore(archive: Archive) -> Resource:
         f"Observations of {archive.settings.title} (ObsCore)",
         "All datasets of all collections in the tables of ObsCore 1.1 and its high-energy extension.",
         archive.settings.url + "/collections",
-        details=[_aux(archive.settings), _tableset([schema], archive.catalogue)],
+        details=[_aux(archive.settings), _coverage(archive), _tableset([schema], archive.catalogue)],
         types=("Archive", "Catalog"),
         related=(_served_by_tap(archive.settings),),
     )
@@ -229,7 +233,7 @@ def _collection(archive: Archive, described: Described, identifier: str) -> Reso
         _aux(settings),
         *(node("facility", name) for name in _facilities(described)),
         *(node("instrument", name) for name in _instruments(described)),
-        coverage(c, described.coverage, urls.coverage(settings.url, c, "moc.fits")),
+        coverage([c], described.coverage, urls.coverage(settings.url, c, "moc.fits")),
         _tableset([collection_schema(c)], archive.catalogue),
     ]
     return Resource(
@@ -246,6 +250,13 @@ def _collection(archive: Archive, described: Described, identifier: str) -> Reso
         bibcode=c.reference if c.reference and "/" not in c.reference else None,
         related=(_served_by_tap(settings),),
         details=details,
+    )
+
+
+def _coverage(archive: Archive) -> etree._Element:
+    """What the collections cover together: registries search services by it, too."""
+    return coverage(
+        [d.collection for d in archive.collections], united(d.coverage for d in archive.collections)
     )
 
 

@@ -123,7 +123,7 @@ def _curation(curation: Curation) -> list[etree._Element]:
     contact = optional_nodes(
         name=curation.contact_name,
         address=None if mail else curation.contact,
-        email=curation.contact if mail else None,
+        email=curation.contact.removeprefix("mailto:") if mail else None,
     )
     return [
         node("publisher", curation.publisher, {"ivo-id": curation.publisher_id}),

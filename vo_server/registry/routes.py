@@ -8,14 +8,14 @@ from starlette.responses import HTMLResponse, Response, StreamingResponse
 
 from vo_server import dali
 from vo_server.db import Database
-from vo_server.pages import page as whole_page
-from vo_server.pages import template
 from vo_server.registry import oai as protocol
 from vo_server.registry.readiness import wants
 from vo_server.registry.records import OAI
 from vo_server.registry.resource import DATESTAMP
 from vo_server.registry.store import END, START, some
 from vo_server.settings import Settings
+from vo_server.templates import page as whole_page
+from vo_server.templates import template
 
 SHOWN = 200
 """Records that the page lists."""

@@ -51,16 +51,18 @@ TAP: Final = Service(
     lambda database, settings: capabilities.capabilities_document(database.catalogue(), settings),
 )
 
+SIA: Final = Service(
+    "sia",
+    "vs:DataService",
+    "Dataset search (SIA)",
+    "Finds event lists, images and cubes of all collections by position, time, energy and the like.",
+    "/tap",
+    lambda database, settings: sia.capabilities_document(settings),
+)
+
 SERVICES: Final = (
     TAP,
-    Service(
-        "sia",
-        "vs:DataService",
-        "Dataset search (SIA)",
-        "Finds event lists, images and cubes of all collections by position, time, energy and the like.",
-        "/tap",
-        lambda database, settings: sia.capabilities_document(settings),
-    ),
+    SIA,
     Service(
         "datalink",
         "vs:DataService",

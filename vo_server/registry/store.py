@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import psycopg
 
-from vo_server.db import Database
+from vo_server.db import Database, storable
 from vo_server.registry.resource import Resource
 
 STORED: Final = """
@@ -105,7 +105,7 @@ def earliest(database: Database) -> datetime | None:
 
 def one(database: Database, identifier: str) -> Stored | None:
     """A record by its IVOID, which is the same in upper and lower case (IVOA Identifiers 2.0, 2.2)."""
-    rows = [] if "\0" in identifier else database.fetch(ONE, [identifier])
+    rows = database.fetch(ONE, [identifier]) if storable(identifier) else []
     return Stored(*rows[0]) if rows else None
 
 

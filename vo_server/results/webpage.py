@@ -8,9 +8,9 @@ from typing import Final
 import pyarrow as pa
 
 from schema.types import Type
-from vo_server.pages import template
 from vo_server.results.cells import text_cells
 from vo_server.results.result import Result
+from vo_server.templates import template
 from vo_server.xmlwriter import legal
 
 MOST: Final = 2000

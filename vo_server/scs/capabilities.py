@@ -8,12 +8,11 @@ from lxml import etree
 from schema.collection import Collection
 from vo_server.adql import translate
 from vo_server.capabilities import XSI_TYPE, document, interface, vosi_capabilities
+from vo_server.collections import urls
 from vo_server.db import Database
 from vo_server.scs.cone import DEFAULT_FORMAT, STANDARD, first_position
 from vo_server.settings import Settings
 from vo_server.xmlwriter import node
-
-PATH: Final = "/scs/{schema}"
 
 _LARGEST_RADIUS: Final = 180
 _TEST_RADIUS: Final = 1
@@ -22,18 +21,13 @@ _TEST_RADIUS: Final = 1
 def capabilities_document(collection: Collection, database: Database, settings: Settings) -> bytes:
     """The whole document."""
     own = capability(collection, database, settings)
-    return document([own, *vosi_capabilities(settings.url + path(collection))])
-
-
-def path(collection: Collection) -> str:
-    """The path of the service, to which a client adds `?` and parameters."""
-    return PATH.format(schema=collection.schema)
+    return document([own, *vosi_capabilities(urls.cone_search(settings.url, collection))])
 
 
 def capability(collection: Collection, database: Database, settings: Settings) -> etree._Element:
     """The capability, for registry records, too."""
     # Section 2: the base URL ends in a question mark.
-    url = f"{settings.url}{path(collection)}?"
+    url = f"{urls.cone_search(settings.url, collection)}?"
     more = [node("queryType", "GET"), node("resultType", DEFAULT_FORMAT)]
     children = [
         interface(url, "base", "1.03", role="std", more=more),

@@ -9,8 +9,7 @@ from vo_server import dali
 from vo_server.adql.translation import ResultColumn
 from vo_server.adql.writing import number
 from vo_server.dali import Parameters
-from vo_server.dalivalues import number as read_number
-from vo_server.dalivalues import shown
+from vo_server.dalivalues import read_number, shown
 from vo_server.errors import UsageError
 from vo_server.results import find_format
 from vo_server.results.field import ResultField

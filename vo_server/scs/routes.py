@@ -7,7 +7,7 @@ from starlette.responses import Response
 from schema.model import Table
 from vo_server import dali, vosi
 from vo_server.cancellation import Cancellation
-from vo_server.collections.find import by_schema
+from vo_server.collections.find import find_collection
 from vo_server.db import Database
 from vo_server.errors import NotFoundError
 from vo_server.results.response import ResultResponse, cancelled_by_disconnect
@@ -35,21 +35,22 @@ async def search(request: Request) -> Response:
 def capabilities(request: Request) -> Response:
     """The services behind this URL (VOSI 1.1)."""
     database: Database = request.app.state.database
-    collection = by_schema(database, request.path_params["collection"])
+    collection = find_collection(database.collections(), request.path_params["collection"])
     document = capabilities_document(collection, database, request.app.state.settings)
     return Response(document, media_type="text/xml")
 
 
 def availability(request: Request) -> Response:
     """Whether the service is up, if there is such a collection."""
-    by_schema(request.app.state.database, request.path_params["collection"])
+    database: Database = request.app.state.database
+    find_collection(database.collections(), request.path_params["collection"])
     return vosi.availability(request)
 
 
-def _datasets(database: Database, schema: str) -> Table:
+def _datasets(database: Database, wanted: str) -> Table:
     """The table of the datasets of a collection. Raises NotFoundError."""
-    collection = by_schema(database, schema)
+    collection = find_collection(database.collections(), wanted)
     table = database.catalogue().by_name.get(f"{collection.schema}.obscore")
     if table is None:
-        raise NotFoundError(f"The collection {schema!r} is being changed; please try again.")
+        raise NotFoundError(f"The collection {collection.name} is being changed; please try again.")
     return table

@@ -9,9 +9,8 @@ from functools import partial
 from math import isinf
 from typing import Final
 
-from vo_server.adql.writing import number, string
-from vo_server.dalivalues import interval, plain_text, shown
-from vo_server.dalivalues import number as read_number
+from vo_server.adql.writing import limited, overlap, string
+from vo_server.dalivalues import interval, plain_text, read_number, shown
 from vo_server.errors import UsageError
 from vo_server.eventlists.interval import Interval
 from vo_server.sia.regions import meets
@@ -54,17 +53,12 @@ def _interval(text: str, name: str) -> Interval:
 
 def _overlap(lowest: str, highest: str, name: str, text: str) -> str:
     """Whether the interval of two columns has something in common with that of the value."""
-    wanted = _interval(text, name)
-    return f"({_side(lowest, '<=', wanted.high)} AND {_side(highest, '>=', wanted.low)})"
+    return overlap(lowest, highest, *_interval(text, name))
 
 
 def _within(column: str, name: str, text: str) -> str:
     wanted = _interval(text, name)
-    return f"({_side(column, '>=', wanted.low)} AND {_side(column, '<=', wanted.high)})"
-
-
-def _side(column: str, comparison: str, limit: float) -> str:
-    return f"{column} IS NOT NULL" if isinf(limit) else f"{column} {comparison} {number(limit)}"
+    return f"({limited(column, '>=', wanted.low)} AND {limited(column, '<=', wanted.high)})"
 
 
 def _equal(column: str, name: str, text: str) -> str:

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Final
 
-from schema.collection import EVENT_LIST, Collection
+from schema.collection import Collection
+from schema.products import EVENT_LIST
 from vo_server import dali
 from vo_server.adql.writing import string
 from vo_server.dali import Parameters

@@ -12,6 +12,7 @@ from vo_server.xmlwriter import node, optional_nodes
 
 SYNC: Final = ("ivo://ivoa.net/std/SODA#sync-1.0", "/soda/sync")
 ASYNC: Final = ("ivo://ivoa.net/std/SODA#async-1.0", "/soda/async")
+"""The two forms of the service: identifier of the standard, and path."""
 
 _QUERY_TYPES: Final = {SYNC: ("GET", "POST"), ASYNC: ("POST",)}
 

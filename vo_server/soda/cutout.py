@@ -13,17 +13,16 @@ import numpy as np
 from astropy.io import fits
 from numpy.typing import NDArray
 
-from schema.collection import EVENT_LIST
+from schema.products import EVENT_LIST, GTI
 from vo_server import __version__
 from vo_server.errors import ServerError
 from vo_server.eventlists.table import Table
 from vo_server.products.content import FITS, Content, Octets, Piece
 from vo_server.products.file import look
 from vo_server.products.fitsfile import FitsError, FitsFile, Hdu, padding
-from vo_server.products.store import GTI
 from vo_server.soda import goodtimes, subspace
+from vo_server.soda.criteria import Check, choose
 from vo_server.soda.dataset import Dataset
-from vo_server.soda.eventlist import Check, choose
 from vo_server.soda.selection import Selection
 
 _PIECE: Final = 1 << 17

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from schema.collection import EVENT_LIST
+from schema.products import EVENT_LIST
 from vo_server.db import Database, storable
 from vo_server.errors import NotFoundError, UsageError
 from vo_server.products.file import Place, Record

@@ -8,12 +8,8 @@ from dataclasses import dataclass
 from math import asin, atan, atan2, cos, degrees, isfinite, pi, radians, sin, sqrt, tan
 from typing import Any, Final, NamedTuple
 
+from schema.constants import EV_PER_TEV, HC
 from vo_server.adql.stcs import parse_stcs, polygon_centroid
-
-HC_EV_M: Final = 1.2398419843320026e-6
-"""The energy of a photon in eV times its wavelength in m: h c / e (CODATA 2018, exact)."""
-
-EV_PER_TEV: Final = 1e12
 
 _SIDES: Final = 12
 """Sides of the polygon about a circle."""
@@ -56,7 +52,7 @@ def _energy(row: Row) -> Range | None:
     shortest, longest = row["em_min"], row["em_max"]
     if not shortest or not longest:
         return None
-    return _interval(HC_EV_M / longest / EV_PER_TEV, HC_EV_M / shortest / EV_PER_TEV)
+    return _interval(HC / longest / EV_PER_TEV, HC / shortest / EV_PER_TEV)
 
 
 def _time(row: Row) -> Range | None:

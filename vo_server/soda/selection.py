@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from math import inf
 from typing import Final
 
+from schema.constants import EV_PER_TEV, HC
 from vo_server.dalivalues import circle, interval, polygon, position
 from vo_server.eventlists.interval import Interval
-from vo_server.soda.parameters import EV_PER_TEV, HC_EV_M
 from vo_server.soda.shapes import Shape
 
 
@@ -54,7 +54,7 @@ def _band(text: str) -> Interval:
 
 
 def _photon(wavelength: float) -> float:
-    return HC_EV_M / EV_PER_TEV / wavelength if wavelength > 0 else inf
+    return HC / EV_PER_TEV / wavelength if wavelength > 0 else inf
 
 
 REGIONS: Final[dict[str, Callable[[str], Shape]]] = {

@@ -7,6 +7,7 @@ from lxml import etree
 
 from schema.collection import Collection
 from vo_server.capabilities import XSI_TYPE, document, interface, vosi_capabilities
+from vo_server.collections import urls
 from vo_server.db import Database
 from vo_server.results.descriptor import ServiceParameter
 from vo_server.settings import Settings
@@ -15,8 +16,6 @@ from vo_server.ssa.request import DEFAULT_FORMAT, STANDARD
 from vo_server.ssa.store import any_position
 from vo_server.xmlwriter import node
 
-PATH: Final = "/ssa/{schema}"
-
 _LARGEST_DIAMETER: Final = 360
 _TEST_DIAMETER: Final = 1
 
@@ -24,12 +23,7 @@ _TEST_DIAMETER: Final = 1
 def capabilities_document(collection: Collection, database: Database, settings: Settings) -> bytes:
     """The whole document."""
     own = capability(collection, database, settings)
-    return document([own, *vosi_capabilities(settings.url + path(collection))])
-
-
-def path(collection: Collection) -> str:
-    """The path of the service, to which a client adds `?` and parameters."""
-    return PATH.format(schema=collection.schema)
+    return document([own, *vosi_capabilities(urls.spectral_search(settings.url, collection))])
 
 
 def has_spectra(collection: Collection, database: Database) -> bool:
@@ -41,7 +35,7 @@ def capability(collection: Collection, database: Database, settings: Settings) -
     """The capability, for registry records, too."""
     more = [node("queryType", "GET"), node("queryType", "POST"), node("resultType", DEFAULT_FORMAT)]
     children = [
-        interface(f"{settings.url}{path(collection)}?", "base", "1.1", role="std", more=more),
+        interface(f"{urls.spectral_search(settings.url, collection)}?", "base", "1.1", role="std", more=more),
         node("complianceLevel", "full"),
         node("dataSource", "pointed"),
         node("creationType", "archival"),

@@ -144,7 +144,7 @@ def _coverage() -> Iterable[Field]:
             "s_fov",
             f"{_SPACE}.Bounds.Extent",
             "Diameter of the region that the spectrum is of",
-            "instr.fov",
+            "phys.angSize;instr.fov",
             "deg",
             DOUBLE,
         ),

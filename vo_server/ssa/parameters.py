@@ -6,13 +6,11 @@ Conditions are ADQL over ivoa.obscore; a column without a value meets none.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from math import isinf
 from typing import Final
 
-from vo_server.adql.writing import number, string
+from vo_server.adql.writing import number, overlap, string
 from vo_server.dali import Parameters
-from vo_server.dalivalues import number as read_number
-from vo_server.dalivalues import plain_text, shown
+from vo_server.dalivalues import plain_text, read_number, shown
 from vo_server.errors import UsageError
 from vo_server.eventlists.interval import Interval
 from vo_server.ssa.ranges import intervals, moment, values, wavelength
@@ -64,15 +62,8 @@ def _overlap(
     name: str, lowest: str, highest: str, limits: Callable[[str, str], Interval], text: str, _: Parameters
 ) -> str:
     """Whether the interval of two columns has something in common with one of the ranges."""
-    found = [
-        f"({_side(lowest, '<=', high)} AND {_side(highest, '>=', low)})"
-        for low, high in intervals(text, name, limits)
-    ]
+    found = (overlap(lowest, highest, *wanted) for wanted in intervals(text, name, limits))
     return f"({' OR '.join(found)})"
-
-
-def _side(column: str, comparison: str, limit: float) -> str:
-    return f"{column} IS NOT NULL" if isinf(limit) else f"{column} {comparison} {number(limit)}"
 
 
 def _same(name: str, column: str, text: str, _: Parameters) -> str:

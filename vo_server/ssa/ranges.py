@@ -9,8 +9,7 @@ from datetime import datetime, timedelta
 from math import inf, isinf
 from typing import Final
 
-from vo_server.dalivalues import number as read_number
-from vo_server.dalivalues import shown
+from vo_server.dalivalues import read_number, shown
 from vo_server.errors import UsageError
 from vo_server.eventlists.interval import Interval
 

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from vo_server import dali, vosi
 from vo_server.cancellation import Cancellation
-from vo_server.collections.find import by_schema
+from vo_server.collections.find import find_collection
 from vo_server.datalink.services import linked_by
 from vo_server.db import Database
 from vo_server.errors import UsageError
@@ -35,7 +35,7 @@ async def find(request: Request) -> Response:
     database: Database = request.app.state.database
     url = dali.public_request_url(request, settings)
     parameters = await dali.read_parameters(request, settings)
-    collection = await run_sync(by_schema, database, request.path_params["collection"])
+    collection = find_collection(await run_sync(database.collections), request.path_params["collection"])
     wanted = search(parameters, collection, settings)
     cancellation = Cancellation()
     async with cancelled_by_disconnect(request.receive, cancellation.cancel):
@@ -55,14 +55,15 @@ async def capabilities(request: Request) -> Response:
     """The services behind this URL (VOSI 1.1)."""
     settings: Settings = request.app.state.settings
     database: Database = request.app.state.database
-    collection = await run_sync(by_schema, database, request.path_params["collection"])
+    collection = find_collection(await run_sync(database.collections), request.path_params["collection"])
     document = await run_sync(capabilities_document, collection, database, settings)
     return Response(document, media_type="text/xml")
 
 
 def availability(request: Request) -> Response:
     """Whether the service is up, if there is such a collection."""
-    by_schema(request.app.state.database, request.path_params["collection"])
+    database: Database = request.app.state.database
+    find_collection(database.collections(), request.path_params["collection"])
     return vosi.availability(request)
 
 

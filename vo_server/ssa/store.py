@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
-from vo_server.db import Database
+from schema.products import SPECTRUM
+from vo_server.db import Database, storable
 from vo_server.errors import NotFoundError, UsageError
 from vo_server.products.file import Record
-
-SPECTRUM: Final = "spectrum"
 
 _SPECTRA: Final = """
 SELECT o.obs_publisher_did, o.obs_collection, o.obs_title, o.target_name, o.facility_name, o.o_ucd, o.s_ra,
@@ -42,8 +41,7 @@ class Published:
 
 def by_id(database: Database, did: str) -> Published:
     """The spectrum of a publisher DID. Raises NotFoundError, UsageError for a dataset that is none."""
-    # A database holds no text with NUL in it, and would not be asked for one.
-    rows = [] if "\0" in did else database.fetch(BY_ID, [did])
+    rows = database.fetch(BY_ID, [did]) if storable(did) else []
     if not rows:
         raise NotFoundError(f"ID: there is no dataset {did[:200]!r}")
     return _published(rows[0])

@@ -6,12 +6,13 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from vo_server.db import Database
-from vo_server.pages import page as whole_page
-from vo_server.pages import table_row, template
+from vo_server.pages import table_row
 from vo_server.results import FORMATS
 from vo_server.settings import Settings
 from vo_server.tap.examples import UPLOAD, Example
 from vo_server.tap.examples import examples as examples_of
+from vo_server.templates import page as whole_page
+from vo_server.templates import template
 from vo_server.upload.formats import ACCEPTED
 
 SHOWN = ("html", "csv")

@@ -6,7 +6,7 @@ from html import escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from vo_server.pages import page
+from vo_server.templates import page
 from vo_server.uws.documents import instant
 from vo_server.uws.job import ACTIVE, Job, Phase
 

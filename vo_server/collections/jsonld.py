@@ -11,9 +11,10 @@ from typing import Any, Final
 from astropy.time import Time
 
 from schema.collection import Collection
+from schema.constants import ELECTRONVOLT, EV_PER_TEV
 from vo_server.collections import queries, urls
 from vo_server.collections.numbers import Numbers
-from vo_server.coverage.summary import ELECTRONVOLT, Summary
+from vo_server.coverage.summary import Summary
 from vo_server.registry.records import subjects
 from vo_server.settings import Settings
 
@@ -104,7 +105,7 @@ def _variable(name: str, unit: str) -> dict[str, Any]:
 def _energy(coverage: Summary) -> list[dict[str, Any]]:
     if coverage.energy is None:
         return []
-    low, high = (float(f"{joule / ELECTRONVOLT / 1e12:.6g}") for joule in coverage.energy)
+    low, high = (float(f"{joule / ELECTRONVOLT / EV_PER_TEV:.6g}") for joule in coverage.energy)
     return [{**_variable("range of energies", "TeV"), "minValue": low, "maxValue": high}]
 
 
