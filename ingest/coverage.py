@@ -22,12 +22,12 @@ CELL_ORDERS: Final = (26, 20, 14, 0)
 MARK: Final = """
 INSERT INTO vo.coverage (collection, cell_order, cell, stale)
 SELECT DISTINCT %s, 26, cell, true
-FROM ivoa.obscore_healpix AS h, unnest(h.times) AS r,
+FROM ivoa.obscore_healpix AS h, unnest(coalesce(h.times, '{[0,1)}')) AS r,
     generate_series(lower(r) >> 35, (upper(r) - 1) >> 35) AS cell
 WHERE h.obs_publisher_did = %s
 ON CONFLICT (collection, cell_order, cell) DO UPDATE SET stale = true WHERE NOT coverage.stale
 """
-"""Cells of order 26 have 2^35 microseconds."""
+"""Cells of order 26 have 2^35 microseconds. Datasets that tell no time are kept in that of year -4712."""
 
 MARK_ALL: Final = MARK.replace(
     "h.obs_publisher_did = %s",
@@ -47,7 +47,8 @@ WITH span AS (
     SELECT h.obs_publisher_did, h.s_moc, h.times, h.times_order
     FROM ivoa.obscore_healpix AS h JOIN vo.dataset AS d USING (obs_publisher_did)
     WHERE d.collection = %(collection)s
-        AND h.times && int8range(%(cell)s::bigint << 35, (%(cell)s::bigint + 1) << 35)
+        AND (h.times && int8range(%(cell)s::bigint << 35, (%(cell)s::bigint + 1) << 35)
+            OR h.times IS NULL AND %(cell)s = 0)
 ), covered AS (
     SELECT smoc_degrade(min(max_order(s_moc)), sum(s_moc)) AS s_moc,
         least(min(times_order), %(order)s) AS times_order,

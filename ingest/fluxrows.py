@@ -3,8 +3,7 @@
 from typing import Final
 
 from ingest.fluxpoints import FluxFacts
-from ingest.rows import POSITION_ORDER, PRODUCTS, Dataset, Row, access, identity
-from moc.shapes import cell_at
+from ingest.rows import PRODUCTS, Dataset, Row, access, cell_of_position, identity
 from schema.collection import MESSENGERS, Collection
 from schema.constants import HC
 from schema.products import LIGHT_CURVE, PROFILE, SPECTRUM
@@ -89,10 +88,8 @@ def obscore_hea(facts: FluxFacts, collection: Collection) -> Row:
 
 def obscore_healpix(facts: FluxFacts) -> Row:
     """The row of ivoa.obscore_healpix, without obs_publisher_did; a flux has no region of its own."""
-    ra, dec = facts.ra, facts.dec
     return {
-        "healpix_order": POSITION_ORDER,
-        "healpix_index": None if ra is None or dec is None else cell_at(ra, dec, POSITION_ORDER),
+        **cell_of_position(facts.ra, facts.dec),
         "times": facts.good.ranges if facts.good else None,
         "times_order": facts.good.order if facts.good else None,
     }

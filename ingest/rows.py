@@ -254,18 +254,29 @@ def obscore_hea(facts: Facts, collection: Collection) -> Row:
 def obscore_healpix(facts: Facts, core: Row) -> Row:
     """The row of ivoa.obscore_healpix beside that of ivoa.obscore, without obs_publisher_did."""
     ra, dec, diameter = core["s_ra"], core["s_dec"], core["s_fov"]
-    known = ra is not None and dec is not None and abs(dec) <= 90
+    pointed = cell_of_position(ra, dec)
     moc = None
     if facts.region is not None:
         moc = shapes.polygon(facts.region.vertices)
-    elif known and diameter is not None:
+    elif pointed["healpix_index"] is not None and diameter is not None:
         moc = shapes.circle(ra, dec, diameter / 2)
     return {
-        "healpix_order": POSITION_ORDER,
-        "healpix_index": shapes.cell_at(ra, dec, POSITION_ORDER) if known else None,
-        "s_moc": None if moc is None else ascii_moc(moc),
+        **pointed,
+        **({} if moc is None else {"s_moc": ascii_moc(moc)}),
         "times": facts.t_moc.ranges,
         "times_order": facts.t_moc.order,
+    }
+
+
+def cell_of_position(ra: float | None, dec: float | None) -> Row:
+    """Where a dataset is (ICRS, deg), if that is known; without a region it covers no more than this cell."""
+    if ra is None or dec is None or abs(dec) > 90:
+        return {"healpix_order": POSITION_ORDER, "healpix_index": None, "s_moc": None}
+    cell = shapes.cell_at(ra, dec, POSITION_ORDER)
+    return {
+        "healpix_order": POSITION_ORDER,
+        "healpix_index": cell,
+        "s_moc": f"{POSITION_ORDER}/{cell}",
     }
 
 

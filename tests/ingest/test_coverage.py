@@ -181,10 +181,15 @@ def test_collections_do_not_mix(archive: Archive, fields: Path, tmp_path: Path) 
     assert archive.column("SELECT DISTINCT collection FROM vo.coverage") == ["other"]
 
 
-def test_datasets_without_a_region_cover_times_only(archive: Archive, fields: Path) -> None:
+def test_datasets_without_a_region_cover_the_cells_of_their_positions(archive: Archive, fields: Path) -> None:
     archive.ingest(fields, name="My release")
-    assert archive.column("SELECT s_moc FROM ivoa.obscore_healpix") == [None] * 5
-    assert set(archive.column("SELECT s_moc FROM vo.coverage")) == {None}
+    rows = archive.rows("SELECT s_ra, s_dec, s_moc FROM ivoa.obscore NATURAL JOIN ivoa.obscore_healpix")
+    assert len(rows) == 5
+    ra, dec, cells = zip(*rows, strict=True)
+    positions = mocpy.MOC.from_lonlat(ra * u.deg, dec * u.deg, max_norder=12)
+    assert [mocpy.MOC.from_string(cell).max_order for cell in cells] == [12] * 5
+    whole = archive.value("SELECT s_moc FROM vo.coverage WHERE cell_order = 0")
+    assert mocpy.MOC.from_string(whole) == positions
     assert archive.value("SELECT count(*) FROM vo.coverage WHERE times IS NULL AND cell_order = 26") == 0
 
 

@@ -54,19 +54,32 @@ def test_a_release_with_both(archive: Archive, release: Path) -> None:
 
 
 def test_what_is_known_of_place_and_time(archive: Archive, release: Path) -> None:
-    """Flux points have no region: their MOC is that of nothing, and not of the cell that they lie in."""
+    """Flux points have no region: their MOC is the cell that they lie in, known time or not."""
     write_flux(release / "sed.fits", gtis=[(0.0, 100.0)])
     write_flux(release / "nowhere.fits", header={"OBJECT": None})
     write_curve(release / "lc.fits", header={"OBJECT": "Elsewhere", "RA_OBJ": 83.633, "DEC_OBJ": 22.014})
     archive.ingest(release)
-    known = "SELECT obs_id, healpix_order, healpix_index, s_moc IS NULL, times IS NOT NULL"
+    known = "SELECT obs_id, healpix_order, healpix_index, s_moc::text, times IS NOT NULL"
     assert archive.rows(
         f"{known} FROM ivoa.obscore NATURAL JOIN ivoa.obscore_healpix WHERE calib_level = 4 ORDER BY obs_id"
     ) == [
-        ("lc", 12, cell(83.633, 22.014), True, True),
-        ("nowhere", 12, None, True, False),
-        ("sed", 12, cell(228.6125, -59.2717), True, True),
+        ("lc", 12, cell(83.633, 22.014), f"12/{cell(83.633, 22.014)}", True),
+        ("nowhere", 12, None, None, False),
+        ("sed", 12, cell(228.6125, -59.2717), f"12/{cell(228.6125, -59.2717)}", True),
     ]
+
+
+def test_fluxes_without_a_time_are_in_the_coverage_of_their_collection(
+    archive: Archive, tmp_path: Path
+) -> None:
+    write_flux(tmp_path / "timeless" / "sed.fits", header={"RA_OBJ": 228.6125, "DEC_OBJ": -59.2717})
+    archive.ingest(tmp_path / "timeless", name="Fluxes")
+    whole = "SELECT s_moc::text, t_min, t_max FROM vo.coverage WHERE collection = 'Fluxes' AND cell_order = 0"
+    assert archive.rows(whole) == [(f"12/{cell(228.6125, -59.2717)}", None, None)]
+    (tmp_path / "timeless" / "sed.fits").unlink()
+    write_flux(tmp_path / "timeless" / "other.fits", header={"RA_OBJ": 83.633, "DEC_OBJ": 22.014})
+    archive.ingest(tmp_path / "timeless", name="Fluxes", prune=True)
+    assert archive.rows(whole) == [(f"12/{cell(83.633, 22.014)}", None, None)]
 
 
 def test_a_profile(archive: Archive, tmp_path: Path) -> None:
