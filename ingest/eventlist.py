@@ -19,8 +19,8 @@ _UCDS = (("pos.eq", ("RA", "DEC")), ("time", ("TIME",)), ("em.energy", ("ENERGY"
 _UNPUBLISHED = {"C": "complex", "M": "complex", "P": "variable-length", "Q": "variable-length"}
 """Formats for which tables in the database have no type."""
 
-_FIELD = 20.0
-"""deg, no narrower than the field of view of a pointed instrument"""
+_TURN = 360.0
+"""deg; MAGIC's public lists have right ascensions up to 444."""
 
 
 @dataclass(frozen=True)
@@ -37,13 +37,13 @@ def measured(hdu: Hdu, reference: TimeReference) -> Measured:
     """Read TIME, RA, DEC and ENERGY.
 
     Raises ProductError, with the row (from 1), if one of the first three is missing, a value in them
-    is not finite, |DEC| exceeds 90 deg, RA lies outside -180..360 by more than a field of view, or
+    is not finite, |DEC| exceeds 90 deg, RA lies outside -180..360 by more than a turn, or
     TIME outside 1858 to 2132.
     """
     time = _mandatory(hdu, "TIME", SECONDS_NAMES[reference.unit])
     ra, dec = _mandatory(hdu, "RA", "deg"), _mandatory(hdu, "DEC", "deg")
     check_span(hdu.path, f"{hdu.name} column TIME", reference, time)
-    check_ra(hdu.path, f"{hdu.name} column RA", ra, beyond=_FIELD)
+    check_ra(hdu.path, f"{hdu.name} column RA", ra, beyond=_TURN)
     impossible = np.flatnonzero(np.abs(dec) > 90)
     if impossible.size:
         row = int(impossible[0])

@@ -41,8 +41,8 @@ _FRAMES: dict[str, Frame] = {"ICRS": _icrs, "FK5": _fk5}
 def check_ra(path: Path, where: str, ra: Floats, beyond: float = _ROUNDING) -> None:
     """Raise ProductError for a right ascension (deg) outside -180..360, naming the row of many.
 
-    Some instruments count from -180 to 180, and some let the events of a pointing near 0h run on
-    `beyond` 360.
+    Some instruments count from -180 to 180, and some let the right ascensions of events run on `beyond`
+    these, by a whole turn at most.
     """
     outside = np.flatnonzero(~((ra >= -180 - beyond) & (ra <= 360 + beyond)))
     if outside.size:

@@ -1,7 +1,7 @@
 """Finding what is to be read: event lists that index tables list, or bare ones, and flux points."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,8 +16,12 @@ from ingest.spectra import find_spectra, with_siblings
 SUFFIXES = (".fits", ".fits.gz", ".fit", ".fit.gz")
 
 
-def find_release(path: Path) -> Release:
+def find_release(path: Path, directories: Iterable[Path] = ()) -> Release:
     """Find the datasets at `path`: a directory (with all below it), an index file, or an event list.
+
+    Files, with symbolic links followed, lie below it (or beside it, if it is a file) or below one of
+    `directories`, which may be relative to that place; what an index or a link leads to elsewhere is a
+    problem, and is not published.
 
     Index tables decide if there are any; without them each FITS file is an event list with its
     response functions. Flux points are found in every file that no index lists. Of datasets with one
@@ -40,12 +44,37 @@ def find_release(path: Path) -> Release:
         both = [source for f in bare for source in _bare(f, obs_indexes, problems)]
         found = [source for source in both if source.kind == EVENTS]
         spectra = [source for source in both if source.kind != EVENTS]
+    here = path if path.is_dir() else path.parent
+    roots = [directory.resolve() for directory in (here, *(here / d for d in directories))]
+    spectra = list(_inside(spectra, roots, problems))
+    found = list(_inside(found, roots, problems))
     sources = _unique(sorted(found, key=lambda s: (s.path, s.local_id or "")), problems)
     if not (sources or spectra or problems or indexes):
         message = "nothing to read: no index table, no event list and no flux points (.fits, .fits.gz)"
         problems.append(Problem(path, "", message))
     ordered = sorted(sources, key=_order)
     return Release(path, (*ordered, *with_siblings(spectra, ordered)), tuple(problems))
+
+
+def _inside(sources: Iterable[Source], roots: Sequence[Path], problems: list[Problem]) -> Iterator[Source]:
+    """The sources without what lies outside of all `roots`; without those whose main product does."""
+    strange: dict[Path, bool] = {}
+    for source in sources:
+        for path in {place.path for place in source.products.values()} - set(strange):
+            real = path.resolve()
+            strange[path] = not any(real.is_relative_to(root) for root in roots)
+        outside = [kind for kind, place in source.products.items() if strange[place.path]]
+        for path in {source.products[kind].path: None for kind in outside}:
+            kinds = ", ".join(kind for kind in outside if source.products[kind].path == path)
+            message = (
+                f"{kinds} of dataset {source.local_id} lies outside of the release, in"
+                f" {path.resolve().parent}: left out; name that place under `directories` in the"
+                " collection's file to publish it"
+            )
+            problems.append(Problem(path, "", message, fatal=source.kind in outside))
+        if source.kind not in outside:
+            kept = {kind: place for kind, place in source.products.items() if kind not in outside}
+            yield replace(source, products=kept)
 
 
 def _index_files(path: Path, files: list[Path]) -> list[Path]:

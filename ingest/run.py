@@ -101,7 +101,7 @@ def dry_run(
 
     `warn` is told what is wanting in datasets that would be published.
     """
-    release = find_release(path.resolve())
+    release = find_release(path.resolve(), map(Path, collection.directories))
     for problem in release.problems:
         if problem.fatal:
             yield problem
@@ -137,7 +137,7 @@ def ingest_release(  # noqa: PLR0913  one argument for each thing that the opera
     if the collection itself cannot be stored; what is wrong with a dataset goes into the summary instead.
     """
     path = path.resolve()
-    release = find_release(path)
+    release = find_release(path, map(Path, collection.directories))
     root = str(path)
     store = Store(connection, collection, announce)
     known = store.known()

@@ -41,6 +41,10 @@ _ORCID = re.compile(r"(?:[0-9]{4}-){3}[0-9]{3}[0-9X]\Z")
 _RIGHTS = {"public", "secure", "proprietary"}
 _PRODUCT_ROWS = (EVENT_LIST, *RESPONSES)
 
+_LINKS: Final = ("licence_url", "reference_url", "progenitor")
+_SCHEMES: Final = ("http://", "https://")
+"""Other URLs may run programs (javascript:) or tell nothing to users elsewhere (file:)."""
+
 _PROSE = {"description", "attribution", "terms"}
 _LINE_BREAKS = str.maketrans("\t\n\r", "   ")
 
@@ -82,6 +86,8 @@ KEYS: Final[Mapping[str, str]] = {
     "reference_offset": "Off-axis angle in degrees at which resolutions are taken.",
     "events": "Whether to publish the table of events, one row per event.",
     "simulated": "Whether the data are simulated; then titles say so.",
+    "directories": "Directories outside of the release in which its files may lie, too, absolute or"
+    " relative to it. Files elsewhere, where an index or a symbolic link leads, are not published.",
     "targets": 'Tables [targets."Name"] with `ra`, `dec` (ICRS, degrees) and `files` (names or patterns):'
     " what flux points and light curves are of, where their headers do not say it.",
 }
@@ -137,6 +143,7 @@ class Collection:
     reference_offset: float = 0.5
     events: bool = False
     simulated: bool = False
+    directories: tuple[str, ...] = ()
     targets: tuple[Target, ...] = ()
     obs_index_extras: tuple[Column, ...] = ()
     event_extras: tuple[Column, ...] = ()
@@ -164,8 +171,8 @@ class Collection:
         values = json.loads(text)
         for key in ("obs_index_extras", "event_extras"):
             values[key] = tuple(Column(**{**c, "type": TYPES[c["type"]]}) for c in values[key])
-        for key in ("creators", "orcids", "product_rows", "subjects"):
-            values[key] = tuple(values[key])
+        for key in ("creators", "orcids", "product_rows", "subjects", "directories"):
+            values[key] = tuple(values.get(key, ()))
         known = values.get("targets", ())
         values["targets"] = tuple(Target(**{**t, "files": tuple(t["files"])}) for t in known)
         return cls(**values)
@@ -287,9 +294,10 @@ def _problems(c: Collection) -> list[str]:
             f"product_rows = {list(c.product_rows)}: {EVENT_LIST}, and any of {', '.join(_PRODUCT_ROWS[1:])},"
             " once each",
         ),
-        (
-            c.progenitor is not None and not c.progenitor.startswith(("http://", "https://")),
-            f"progenitor = {c.progenitor!r}: an http or https URL wanted",
+        *(
+            (bool(url) and not str(url).startswith(_SCHEMES), f"{key} = {url!r}: an http or https URL wanted")
+            for key in _LINKS
+            if (url := getattr(c, key)) is not None
         ),
         (
             c.doi is not None and _DOI.match(c.doi) is None,

@@ -87,8 +87,37 @@ def test_base_dir_replaces_the_place_of_the_index(tmp_path: Path) -> None:
     run = write_dl3(tmp_path / "store" / "run.fits")
     rows = index_rows(1, "run.fits", ["events"])
     write_hdu_index(tmp_path / "index" / "hdu_index.fits", rows, {"BASE_DIR": str(tmp_path / "store")})
-    (source,) = find_release(tmp_path / "index").sources
+    (source,) = find_release(tmp_path / "index", [Path("../store")]).sources
     assert source.path == run
+
+
+def test_what_lies_outside_of_the_release_is_left_out(tmp_path: Path) -> None:
+    outside = write_dl3(tmp_path / "outside" / "secret.fits", Habits(obs_id=9))
+    release = tmp_path / "release"
+    write_dl3(release / "inside.fits", Habits(obs_id=1))
+    (release / "again.fits").symlink_to(release / "inside.fits")
+    (release / "link.fits").symlink_to(outside)
+    found = find_release(release)
+    assert {s.path.name for s in found.sources} == {"again.fits"}
+    assert [str(p) for p in found.problems if "outside of" in str(p)] == [
+        f"{release}/link.fits: events of dataset 9 lies outside of the release, in {tmp_path}/outside: left"
+        " out; name that place under `directories` in the collection's file to publish it"
+    ]
+    allowed = find_release(release, [Path("../outside")])
+    assert {s.local_id for s in allowed.sources} == {"1", "9"}
+
+
+def test_response_functions_outside_of_the_release_are_left_out(tmp_path: Path) -> None:
+    release = tmp_path / "release"
+    write_dl3(release / "run.fits")
+    write_dl3(tmp_path / "irfs.fits")
+    rows = [*index_rows(1, "run.fits", ["events"]), *index_rows(1, "../irfs.fits", ["aeff", "psf"])]
+    write_hdu_index(release / "hdu-index.fits", rows)
+    found = find_release(release)
+    assert [set(s.products) for s in found.sources] == [{"events"}]
+    assert [(p.path, p.fatal) for p in found.problems] == [(tmp_path / "irfs.fits", False)]
+    (source,) = find_release(release, [tmp_path]).sources
+    assert set(source.products) == {"events", "aeff", "psf"}
 
 
 def test_an_index_by_itself_brings_the_obs_index_beside_it(tmp_path: Path) -> None:

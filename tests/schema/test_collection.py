@@ -73,6 +73,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         field_of_view = 4.5
         events = true
         simulated = true
+        directories = ["/data/irfs"]
         [targets.Crab]
         ra = 83.6
         dec = 22
@@ -98,6 +99,8 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         ("obs_index_extras = []", "unknown key 'obs_index_extras'"),
         ("name = 3", "name = 3: a string wanted"),
         ("name = ' '", "name is empty"),
+        ("licence_url = 'javascript:alert(1)'", r"'javascript:alert\(1\)': an http or https URL wanted"),
+        ("reference_url = 'doi:10.1/x'", "reference_url = 'doi:10.1/x': an http or https URL wanted"),
         (r'name = "a\u0000b"', r"name = 'a\\x00b': text without control characters wanted"),
         (r'name = "a\nb"', r"name = 'a\\nb': text without control characters wanted"),
         (r'schema = "a\u0000"', r"schema = 'a\\x00': text without control characters wanted"),
