@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Final
 
 import psycopg
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 from obstore.exceptions import BaseError
 
 from schema import ddl, tap_schema
@@ -18,18 +16,24 @@ from schema.model import Catalogue
 from vo_server import cluster
 from vo_server.coverage.store import MARK_WHOLE, UNTRUE
 from vo_server.hips.state import hips_states
-from vo_server.install import ALEMBIC, tables_of
+from vo_server.install import tables_of
 from vo_server.previews.cache import Cache
 from vo_server.previews.model import previews_of
 from vo_server.previews.published import event_lists
 from vo_server.registry.readiness import wants
-from vo_server.roles import InstallError, owner, read_collections, reader_url
+from vo_server.roles import (
+    InstallError,
+    newest_revision,
+    owner,
+    read_collections,
+    reader_url,
+    revision,
+)
 from vo_server.settings import Settings
 from vo_server.upload.store import abandoned
 from vo_server.uws.results import ResultStore
 
 PRODUCTS: Final = "SELECT DISTINCT path, size, checksum FROM vo.product ORDER BY path"
-REVISION: Final = "SELECT version_num FROM vo.revision"
 UNREADABLE: Final = """
 SELECT name FROM unnest(%(tables)s::text[]) AS name
 WHERE CASE WHEN to_regclass(name) IS NULL THEN false
@@ -128,18 +132,10 @@ def _extension(connection: psycopg.Connection) -> Iterator[Finding]:
 
 
 def _revision(connection: psycopg.Connection) -> Finding:
-    config = Config()
-    config.set_main_option("script_location", str(ALEMBIC).replace("%", "%%"))
-    head = ScriptDirectory.from_config(config).get_current_head()
-    try:
-        row = connection.execute(REVISION).fetchone()
-    except psycopg.Error:
-        row = None
-    if row is None or row[0] != head:
-        return Finding(
-            "migrations", f"revision {row and row[0]} where {head} is needed: run `vo-server init`"
-        )
-    return Finding(f"migrations: revision {head}")
+    found, newest = revision(connection), newest_revision()
+    if found != newest:
+        return Finding("migrations", f"revision {found} where {newest} is needed: run `vo-server init`")
+    return Finding(f"migrations: revision {found}")
 
 
 def _reader(connection: psycopg.Connection, settings: Settings, published: Catalogue) -> Iterator[Finding]:

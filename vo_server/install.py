@@ -10,17 +10,14 @@ from alembic import command
 from alembic.config import Config
 from psycopg import sql
 
-import vo_server
 from schema import ddl, tap_schema
 from schema.collection import Collection
 from schema.load import catalogue, collection_schema, core_catalogue, private_tables
 from schema.model import Table
 from vo_server import cluster
-from vo_server.roles import UPLOADS, InstallError, owner, owner_url, password_file, read_collections
+from vo_server.roles import ALEMBIC, UPLOADS, InstallError, owner, owner_url, password_file, read_collections
 from vo_server.settings import Settings
 from vo_server.uws import queue
-
-ALEMBIC = Path(vo_server.__file__).resolve().parent.parent / "alembic"
 
 ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtext('vo-server catalogue'))"
 """Two ingests may change grants and TAP_SCHEMA at once; PostgreSQL refuses the second, so it waits."""

@@ -1,12 +1,17 @@
 """The two roles that connect to the database: the owner, who may change everything, and the reader."""
 
 from pathlib import Path
+from typing import Final
 
 import psycopg
 
+import vo_server
 from schema.collection import Collection
 from vo_server import cluster
 from vo_server.settings import Settings
+
+ALEMBIC: Final = Path(vo_server.__file__).resolve().parent.parent / "alembic"
+REVISION: Final = "SELECT version_num FROM vo.revision"
 
 COLLECTIONS = "SELECT definition FROM vo.collection ORDER BY tap_schema"
 
@@ -19,11 +24,29 @@ class InstallError(RuntimeError):
 
 
 def require(settings: Settings) -> None:
-    """Raise InstallError unless the database is ready."""
+    """Raise InstallError unless the database is ready for this version."""
     with owner(settings) as connection:
-        tables = "SELECT to_regclass('ivoa.obscore'), to_regclass('vo.job')"
-        if None in (connection.execute(tables).fetchone() or ()):
-            raise InstallError("the database is not ready: run `vo-server init` first")
+        found = revision(connection)
+    if found is None:
+        raise InstallError("the database is not ready: run `vo-server init` first")
+    if found != newest_revision():
+        raise InstallError(
+            f"the database has revision {found} where {newest_revision()} is needed: run `vo-server init`"
+        )
+
+
+def revision(connection: psycopg.Connection) -> str | None:
+    """The migration that the tables are at; None without any."""
+    try:
+        row = connection.execute(REVISION).fetchone()
+    except psycopg.errors.UndefinedTable:
+        return None
+    return row[0] if row else None
+
+
+def newest_revision() -> str:
+    """The last of the migrations, by the numbers that the names of their files begin with."""
+    return max(path.name.partition("_")[0] for path in (ALEMBIC / "versions").glob("*.py"))
 
 
 def owner(settings: Settings) -> psycopg.Connection:

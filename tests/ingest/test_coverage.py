@@ -145,7 +145,7 @@ def test_older_databases_get_the_whole(archive: Archive, fields: Path) -> None:
     archive.ingest(fields, name="My release", field_of_view=5.0)
     before = archive.rows("SELECT * FROM vo.coverage ORDER BY cell_order")
     config = Config()
-    config.set_main_option("script_location", str(install.ALEMBIC))
+    config.set_main_option("script_location", str(roles.ALEMBIC))
     config.attributes["url"] = roles.owner_url(archive.settings)
     command.downgrade(config, "0010")
     assert len(archive.rows("SELECT * FROM vo.coverage")) == 1

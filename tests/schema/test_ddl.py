@@ -90,7 +90,7 @@ def test_the_comparison_sees(database: Database, change: str) -> None:
 def test_down_and_up_again(settings: Settings, database: Database) -> None:
     before = structure(database)
     config = Config()
-    config.set_main_option("script_location", str(install.ALEMBIC))
+    config.set_main_option("script_location", str(roles.ALEMBIC))
     config.attributes["url"] = roles.owner_url(settings)
     command.downgrade(config, "base")
     assert structure(database) == set()

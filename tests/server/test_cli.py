@@ -20,6 +20,7 @@ from tests.dl3files import TIME_HEADER, Habits, write_dl3
 from tests.server import serving
 from vo_server import cli, cluster
 from vo_server.commands import ingest as commands
+from vo_server.roles import newest_revision
 from vo_server.settings import Settings
 
 SMALL = Habits(irfs=False, events=5)
@@ -324,6 +325,18 @@ def test_an_address_of_another_machine(
     monkeypatch.setenv("VO_SERVER_HOST", "192.0.2.1")
     line = fail(monkeypatch, capsys, "serve")
     assert line.startswith("vo-server: port 8000 of 192.0.2.1 cannot be listened on: ")
+
+
+@pytest.mark.usefixtures("environment")
+def test_serving_wants_a_database_of_this_version(
+    database: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with serving.free_socket() as free:
+        monkeypatch.setenv("VO_SERVER_PORT", str(free.getsockname()[1]))
+    database.execute("UPDATE vo.revision SET version_num = '0001'")
+    assert fail(monkeypatch, capsys, "serve") == (
+        f"vo-server: the database has revision 0001 where {newest_revision()} is needed: run `vo-server init`"
+    )
 
 
 @pytest.mark.usefixtures("environment")

@@ -13,8 +13,8 @@ import pytest
 from tests.dl3files import Habits, write_dl3
 from tests.ingesting import Archive
 from vo_server.doctor import Finding, examine
-from vo_server.install import ALEMBIC, install
-from vo_server.roles import UPLOADS, owner_url
+from vo_server.install import install
+from vo_server.roles import ALEMBIC, UPLOADS, owner_url
 from vo_server.settings import Settings
 from vo_server.upload.store import GRACE
 from vo_server.uws.job import Caller

@@ -7,7 +7,7 @@ import psycopg
 from alembic import command
 from alembic.config import Config
 
-from vo_server import install, roles
+from vo_server import roles
 from vo_server.settings import Settings
 from vo_server.uws.job import Caller, Phase, StoredResult
 from vo_server.uws.store import JobStore
@@ -17,7 +17,7 @@ OLD = "SELECT id, result_key, result_type, result_size FROM vo.job ORDER BY id"
 
 def test_jobs_stay(settings: Settings, database: psycopg.Connection, tmp_path: Path) -> None:
     config = Config()
-    config.set_main_option("script_location", str(install.ALEMBIC))
+    config.set_main_option("script_location", str(roles.ALEMBIC))
     config.attributes["url"] = roles.owner_url(settings)
     store = JobStore(replace(settings, result_store=str(tmp_path)))
     store.open()
