@@ -51,13 +51,11 @@ def ascii_moc(moc: Moc) -> str:
 
 
 def ascii_space_time(moc: SpaceTimeMoc) -> str:
-    """ASCII: elements of time and space in turn; the last one declares the orders."""
+    """ASCII: elements of time and space in turn, each of which tells its orders."""
     parts = []
     for first, end, sky in moc.elements:
         when = f"{first}" if end == first + 1 else f"{first}-{end - 1}"
-        cells = sky.cells()
-        where = " ".join(f"{order}/{' '.join(_runs(numbers))}" for order, numbers in cells.items())
-        parts.append(f"t{moc.time_order}/{when} s{where}")
+        parts.append(f"t{moc.time_order}/{when} s{ascii_moc(sky)}")
     return "\n".join([*parts, f"t{moc.time_order}/ s{moc.space_order}/"])
 
 

@@ -21,8 +21,8 @@ FROM vo.coverage, unnest(times) AS r WHERE collection = $1 AND cell_order = 26
 """
 """Ranges as octets, since there may be so many that the driver takes long to make numbers of them."""
 SKY_BY_TIME: Final = """
-SELECT cell, smoc_degrade($2, s_moc)::text FROM vo.coverage
-WHERE collection = $1 AND cell_order = 26 AND s_moc IS NOT NULL ORDER BY cell
+SELECT cell, smoc_degrade(least($2, max_order(s_moc)), s_moc)::text FROM vo.coverage
+WHERE collection = $1 AND cell_order = 26 AND s_moc IS NOT NULL AND times IS NOT NULL ORDER BY cell
 """
 UNTRUE: Final = """
 WITH pieces AS (
@@ -39,7 +39,7 @@ WHERE p.stale OR c.stale OR c.s_moc::text IS DISTINCT FROM p.s_moc::text
         IS DISTINCT FROM (p.t_min, p.t_max, p.energy_min, p.energy_max)
     OR c.cell IS NULL AND EXISTS (
         SELECT FROM vo.dataset AS d JOIN ivoa.obscore_healpix AS h USING (obs_publisher_did)
-        WHERE d.collection = k.name AND NOT isempty(h.times)
+        WHERE d.collection = k.name AND (h.times IS NULL OR NOT isempty(h.times))
     )
 ORDER BY 1
 """
