@@ -1,5 +1,6 @@
 """HiPS of the counts: healpy judges what lies where, and HTTP delivers files of the tree only."""
 
+import fcntl
 import logging
 import os
 import signal
@@ -143,6 +144,17 @@ def test_made_once_and_again_after_a_change(site: Site) -> None:
     assert not before.exists()
     states = list(hips_states(site.archive.connection, site.settings, collections))
     assert [s.advice for s in states] == [None]
+
+
+def test_one_at_a_time(site: Site) -> None:
+    held = os.open(site.directory, os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    try:
+        with pytest.raises(HipsError, match="another process is making a HiPS in "):
+            site.make(site.plan())
+    finally:
+        os.close(held)
+    assert site.make(site.plan()) is None
 
 
 def test_nothing_is_served_that_lacks_event_lists(site: Site) -> None:

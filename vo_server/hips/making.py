@@ -1,10 +1,12 @@
 """Makes a HiPS: parallel over processes, taken up again where it was left, served when it is whole."""
 
+import fcntl
 import os
 import shutil
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
 from pathlib import Path
@@ -46,21 +48,38 @@ class Made:
 def make(plan: Plan, directory: Path, settings: Settings, processes: int, progress: Progress) -> Made | None:
     """Make the HiPS of a plan below `directory` and serve it instead of earlier ones; None if it is there.
 
-    `progress` is told steps done, of how many. Raises HipsError if event lists cannot be read: nothing is
-    served then that lacks some, and what was counted is kept for the next attempt.
+    `progress` is told steps done, of how many. Raises HipsError if event lists cannot be read (nothing is
+    served then that lacks some, and what was counted is kept for the next attempt), and while another
+    process makes one there.
     """
     tree = directory / plan.key
-    if tree.is_dir():
-        _serve(tree)
-        return None
     work = directory / f"{plan.key}.unfinished"
-    work.mkdir(parents=True, exist_ok=True)
-    with ProcessPoolExecutor(processes, get_context("spawn"), initializer=_follow) as pool:
-        made = _make(plan, work, settings, _Tasks(pool, processes), progress)
-    shutil.rmtree(work / _PARTS)
-    os.rename(work, tree)
-    _serve(tree)
-    return Made(tree, *made)
+    with _alone(directory):
+        if tree.is_dir():
+            _serve(tree)
+            return None
+        work.mkdir(exist_ok=True)
+        with ProcessPoolExecutor(processes, get_context("spawn"), initializer=_follow) as pool:
+            made = _make(plan, work, settings, _Tasks(pool, processes), progress)
+        shutil.rmtree(work / _PARTS)
+        os.rename(work, tree)
+        _serve(tree)
+        return Made(tree, *made)
+
+
+@contextmanager
+def _alone(directory: Path) -> Iterator[None]:
+    """Hold the directory, which ends with the process at the latest. Raises HipsError if another one does."""
+    directory.mkdir(parents=True, exist_ok=True)
+    held = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise HipsError(f"another process is making a HiPS in {directory}") from error
+        yield
+    finally:
+        os.close(held)
 
 
 def _make(plan: Plan, work: Path, settings: Settings, tasks: "_Tasks", progress: Progress) -> tuple[int, int]:
