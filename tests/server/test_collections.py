@@ -12,6 +12,7 @@ from lxml import etree
 
 from schema.collection import Collection
 from tests.dl3files import Habits, write_dl3
+from tests.fluxfiles import write_flux
 from tests.ingesting import Archive
 from tests.server.serving import free_socket, served, url_of
 from vo_server.app import create_app
@@ -43,6 +44,7 @@ def client(module_settings: Settings, tmp_path_factory: pytest.TempPathFactory) 
     directory = tmp_path_factory.mktemp("release")
     write_dl3(directory / "1.fits", Habits(events=5, obs_id="1"))
     write_dl3(directory / "2.fits", Habits(events=7, obs_id="2"))
+    write_flux(directory / "sed.fits")
     listener = free_socket()
     settings = replace(module_settings, public_url=url_of(listener), title="Test & archive")
     with psycopg.connect(owner_url(settings), autocommit=True) as connection:
@@ -85,6 +87,9 @@ def test_facts(landing: etree._Element) -> None:
     assert told["Creators"] == "Josiah Carberry; A Collaboration"
     assert told["Observations"] == "2"
     assert told["Events"] == "12"
+    assert told["Spectra, light curves"] == "1"
+    services = {row.findtext("th"): row.findtext("td/a") for row in landing.iter("tr")}
+    assert services["SSA 1.1"].endswith("/ssa/my?")
     assert told["Public since"] == "2021-05-01"
     assert told["Reference"] == "https://example.org/<a>?b=1&c=2"
     assert HOSTILE in "".join(landing.itertext())
@@ -105,7 +110,7 @@ def test_example_queries_run(client: httpx.Client, landing: etree._Element) -> N
     runs = [a.get("href") for a in landing.iter("a") if a.text == "Run it"]
     assert len(runs) == 4
     rows = [len(page(client, run.removeprefix(str(client.base_url))).findall(".//tr[td]")) for run in runs]
-    assert rows[0] == 2
+    assert rows[0] == 3
 
 
 def test_name_and_schema_lead_to_the_page(client: httpx.Client) -> None:
@@ -164,7 +169,7 @@ def test_dataset(client: httpx.Client, dataset: dict[str, Any]) -> None:
     assert dataset["spatialCoverage"]["additionalProperty"]["value"][1] == "/"
     forms = {d["encodingFormat"]: d["contentUrl"] for d in dataset["distribution"]}
     assert client.get(forms["application/x-tar"]).headers["content-type"] == "application/x-tar"
-    assert len(client.get(forms["text/csv"]).text.splitlines()) == 3
+    assert len(client.get(forms["text/csv"]).text.splitlines()) == 4
 
 
 def test_list_and_front_page_link_to_it(client: httpx.Client) -> None:

@@ -208,7 +208,7 @@ def test_mail_addresses_are_told_without_scheme(module_settings: Settings) -> No
 
 def test_authority_of_the_archive_comes_first(module_settings: Settings) -> None:
     names = ("b.example.org", "A.example.org", "c.example.org", "a.example.org")
-    nothing = Numbers(0, None, None, None, None, None, None, 0, 0, (), (), (), ())
+    nothing = Numbers(0, None, None, None, None, None, None, 0, 0, 0, (), (), (), ())
     collections = (collection_from({"name": name[0], "authority": name}, Path()) for name in names)
     described = tuple(records.Described(c, nothing, Summary(None, None, None), ()) for c in collections)
     settings = replace(module_settings, authority="a.example.org")

@@ -167,6 +167,8 @@ def _services(c: Collection, numbers: Numbers, settings: Settings) -> Iterator[s
             "files, response functions, previews and cutouts of a dataset",
         ),
     ]
+    if numbers.spectra:
+        rows.append(("SSA 1.1", f"{urls.spectral_search(server, c)}?", "spectra, for TOPCAT and plots"))
     if current(directory_of(settings, c)) is not None:
         rows.append(("HiPS", urls.hips(server, c), "counts as a map, for Aladin"))
     if queries.bundled(numbers.observations, settings):

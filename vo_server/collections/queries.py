@@ -18,7 +18,7 @@ class Query(NamedTuple):
 
 QUERIES: Final = (
     Query(
-        "All observations, the earliest first",
+        "All datasets, the earliest first",
         "SELECT obs_id, target_name, s_ra, s_dec, t_min, t_exptime, ev_xel, access_url\n"
         "FROM {schema}.obscore\nORDER BY t_min",
     ),
