@@ -23,6 +23,7 @@ from vo_server.db import MOST_WAITING, Database
 from vo_server.hips import routes as hips
 from vo_server.precedence import YoungRequests
 from vo_server.previews import routes as previews
+from vo_server.previews.service import Previews
 from vo_server.products import routes as products
 from vo_server.registry import routes as registry
 from vo_server.scs import faults as scs_faults
@@ -106,7 +107,7 @@ def create_app(settings: Settings) -> Starlette:
     """The server as an ASGI application."""
     database = Database(settings)
     jobs = Jobs.of(settings, database)
-    pictures = previews.Previews.of(settings)
+    pictures = Previews.of(settings)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

@@ -17,7 +17,7 @@ from vo_server.coverage import store
 from vo_server.coverage.picture import SkyPicture
 from vo_server.db import Database
 from vo_server.errors import NotFoundError
-from vo_server.previews.routes import Previews
+from vo_server.previews.service import Previews
 from vo_server.products.content import Content, Octets
 from vo_server.products.delivery import Delivery
 

@@ -47,28 +47,29 @@ QUALIFIERS: Final = {
 }
 """content_qualifier as the bare name that gammapy reads -> as the URI of a term."""
 
-PUBLIC: Final = ("false", 1)
-"""link_auth and link_authorized (not 0: true) of all links: nobody has to log in."""
+
+_PACKAGE: Final = "Event list and response functions with their index tables, as gammapy and others open it"
 
 
 class Link(NamedTuple):
     """One row of an answer: exactly one of access_url, service_def and error_message is there.
 
-    `content_length` is in bytes; `service_def` is the XML ID of a descriptor in the same document.
+    `content_length` is in bytes; `service_def` is the XML ID of a descriptor in the same document. Nobody has
+    to log in (`link_auth`), and everybody may (`link_authorized`, 0 or not 0).
     """
 
     id: str
-    access_url: str | None
-    service_def: str | None
-    error_message: str | None
-    description: str
-    semantics: str
+    access_url: str | None = None
+    service_def: str | None = None
+    error_message: str | None = None
+    description: str = ""
+    semantics: str = "#this"
     content_type: str | None = None
     content_length: int | None = None
     content_qualifier: str | None = None
     local_semantics: str | None = None
-    link_auth: str | None = None
-    link_authorized: int | None = None
+    link_auth: str | None = "false"
+    link_authorized: int | None = 1
 
 
 class Service(NamedTuple):
@@ -83,7 +84,8 @@ class Service(NamedTuple):
 def unknown(did: str) -> Link:
     """The row for an identifier that no dataset has."""
     fault = f"NotFoundFault: there is no dataset {did}"
-    return Link(did, None, None, fault, "The dataset that was asked for", "#this")
+    told = "The dataset that was asked for"
+    return Link(did, error_message=fault, description=told, link_auth=None, link_authorized=None)
 
 
 def links(
@@ -93,51 +95,64 @@ def links(
 
     `services` are those that work on it: none for response functions.
     """
-    own = dataset.products.get(dataset.product)
-    yield Link(
-        dataset.did,
-        dataset.access_url,
-        None,
-        None,
-        f"{_name(dataset.product)}: the whole file",
-        "#this",
-        FITS,
-        own.size if own else None,
-        dataset.product,
-        dataset.product,
-        *PUBLIC,
-    )
+    yield from _own(dataset, server)
     if dataset.is_event_list:
         yield from _calibrations(dataset, server)
-    elif dataset.product == SPECTRUM:
-        text = "Spectrum: the flux points as a VOTable"
-        yield _link(dataset, urls.spectrum(server, dataset.did), text, "#this", VOTABLE, SPECTRUM, "votable")
-    elif dataset.is_response:
-        text = "Links of the event list that the response function belongs to"
-        yield _link(dataset, urls.links(server, [dataset.observation]), text, "#coderived", MEDIA_TYPE)
     if dataset.is_event_list or dataset.is_response:
-        url = urls.bundle(server, dataset.observation)
-        text = "Event list and response functions with their index tables, as gammapy and others open it"
-        yield _link(dataset, url, text, "#package", TAR, EVENT_BUNDLE)
+        yield Link(
+            dataset.did,
+            access_url=urls.bundle(server, dataset.observation),
+            description=_PACKAGE,
+            semantics="#package",
+            content_type=TAR,
+            content_qualifier=EVENT_BUNDLE,
+            local_semantics=EVENT_BUNDLE,
+        )
     if dataset.is_event_list:
         yield from _previews(dataset, server)
     for service in services:
-        definition, description, semantics, role = service
         yield Link(
             dataset.did,
-            None,
-            definition,
-            None,
-            description,
-            semantics,
-            FITS,
-            None,
-            EVENT_LIST,
-            role,
-            *PUBLIC,
+            service_def=service.service_def,
+            description=service.description,
+            semantics=service.semantics,
+            content_type=FITS,
+            content_qualifier=EVENT_LIST,
+            local_semantics=service.local_semantics,
         )
     if collection is not None:
         yield from _origins(dataset, collection)
+
+
+def _own(dataset: Dataset, server: str) -> Iterator[Link]:
+    """The file of the dataset, and what stands for it or belongs to it by its kind."""
+    own = dataset.products.get(dataset.product)
+    yield Link(
+        dataset.did,
+        access_url=dataset.access_url,
+        description=f"{_name(dataset.product)}: the whole file",
+        content_type=FITS,
+        content_length=own.size if own else None,
+        content_qualifier=dataset.product,
+        local_semantics=dataset.product,
+    )
+    if dataset.product == SPECTRUM:
+        yield Link(
+            dataset.did,
+            access_url=urls.spectrum(server, dataset.did),
+            description="Spectrum: the flux points as a VOTable",
+            content_type=VOTABLE,
+            content_qualifier=SPECTRUM,
+            local_semantics="votable",
+        )
+    if dataset.is_response:
+        yield Link(
+            dataset.did,
+            access_url=urls.links(server, [dataset.observation]),
+            description="Links of the event list that the response function belongs to",
+            semantics="#coderived",
+            content_type=MEDIA_TYPE,
+        )
 
 
 def with_uris(link: Link) -> Link:
@@ -147,31 +162,6 @@ def with_uris(link: Link) -> Link:
 
 def _name(product: str) -> str:
     return NAMES.get(product, "Event list")
-
-
-def _link(  # noqa: PLR0913  the columns of a row
-    dataset: Dataset,
-    url: str,
-    description: str,
-    semantics: str,
-    content_type: str,
-    qualifier: str | None = None,
-    role: str | None = None,
-) -> Link:
-    """A row with a URL to something whose size nobody knows; its role is its qualifier if it has one."""
-    return Link(
-        dataset.did,
-        url,
-        None,
-        None,
-        description,
-        semantics,
-        content_type,
-        None,
-        qualifier,
-        role or qualifier,
-        *PUBLIC,
-    )
 
 
 def _calibrations(dataset: Dataset, server: str) -> Iterator[Link]:
@@ -187,25 +177,29 @@ def _calibrations(dataset: Dataset, server: str) -> Iterator[Link]:
     sizes = {name: product.hdu_size for name, product in dataset.products.items()}
     for product in found:
         alone = product_size(product.name, sizes, product.hdu)
+        where = dataset.access_url if in_one_file else urls.product(server, dataset.did, product.name)
         yield Link(
             dataset.did,
-            dataset.access_url if in_one_file else urls.product(server, dataset.did, product.name),
-            None,
-            None,
-            f"{_name(product.name)}{', in the file of the event list' if in_one_file else ''}",
-            "#calibration",
-            FITS,
-            product.size if in_one_file else alone,
-            product.name,
-            product.name,
-            *PUBLIC,
+            access_url=where,
+            description=f"{_name(product.name)}{', in the file of the event list' if in_one_file else ''}",
+            semantics="#calibration",
+            content_type=FITS,
+            content_length=product.size if in_one_file else alone,
+            content_qualifier=product.name,
+            local_semantics=product.name,
         )
 
 
 def _previews(dataset: Dataset, server: str) -> Iterator[Link]:
     for kind in kinds.KINDS.values():
-        url = kinds.preview_url(server, kind.name, "png", dataset.did)
-        yield _link(dataset, url, kind.description, kind.semantics, kinds.FORMS["png"], role=kind.name)
+        yield Link(
+            dataset.did,
+            access_url=kinds.preview_url(server, kind.name, "png", dataset.did),
+            description=kind.description,
+            semantics=kind.semantics,
+            content_type=kinds.FORMS["png"],
+            local_semantics=kind.name,
+        )
 
 
 def _origins(dataset: Dataset, collection: Collection) -> Iterator[Link]:
@@ -214,11 +208,25 @@ def _origins(dataset: Dataset, collection: Collection) -> Iterator[Link]:
         url = collection.progenitor.replace("{id}", quote(dataset.row["obs_id"], safe=""))
         text = "Data that the event list was made from"
         yield Link(
-            dataset.did, url, None, None, text, "#progenitor", None, None, None, "progenitor", None, None
+            dataset.did,
+            access_url=url,
+            description=text,
+            semantics="#progenitor",
+            local_semantics="progenitor",
+            link_auth=None,
+            link_authorized=None,
         )
-    if collection.reference_url:
-        text = f"Description of {collection.name}"
-        yield _link(dataset, collection.reference_url, text, "#documentation", PAGE, role="reference")
-    if collection.licence_url:
-        text = f"Licence: {collection.licence or collection.licence_url}"
-        yield _link(dataset, collection.licence_url, text, "#documentation", PAGE, role="licence")
+    pages = (
+        ("reference", collection.reference_url, f"Description of {collection.name}"),
+        ("licence", collection.licence_url, f"Licence: {collection.licence or collection.licence_url}"),
+    )
+    for role, page, told in pages:
+        if page:
+            yield Link(
+                dataset.did,
+                access_url=page,
+                description=told,
+                semantics="#documentation",
+                content_type=PAGE,
+                local_semantics=role,
+            )

@@ -5,6 +5,7 @@ Names, UCDs and units are those of SODA 1.0, section 3: by the three a client kn
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from math import asin, atan, atan2, cos, degrees, isfinite, pi, radians, sin, sqrt, tan
 from typing import Any, Final, NamedTuple
 
@@ -16,6 +17,9 @@ _SIDES: Final = 12
 
 _WIDEST: Final = 80.0
 """Radius in degrees of the largest circle that gets a polygon about it: that of a hemisphere has none."""
+
+_REGIONS: Final = 1024
+"""Regions whose ranges are kept: two parameters ask for each, and observations share pointings."""
 
 Row = Mapping[str, Any]
 
@@ -64,19 +68,23 @@ def _interval(low: float | None, high: float | None) -> Range | None:
 
 
 def _circle(row: Row) -> Range | None:
-    """The circle about the region of the dataset."""
     found = _enclosing(row["s_region"])
     return None if found is None else Range(None, _numbers(*found))
 
 
 def _polygon(row: Row) -> Range | None:
-    """The region itself if it is a polygon; about a circle, the regular polygon that touches it."""
-    if not row["s_region"]:
+    return _polygon_about(row["s_region"])
+
+
+@lru_cache(maxsize=_REGIONS)
+def _polygon_about(region: str | None) -> Range | None:
+    """A region itself if it is a polygon; about a circle, the regular polygon that touches it."""
+    if not region:
         return None
-    shape, numbers = parse_stcs(row["s_region"])
+    shape, numbers = parse_stcs(region)
     if shape == "POLYGON":
         return Range(None, _numbers(*numbers))
-    lon, lat, radius = _enclosing(row["s_region"]) or (0.0, 0.0, 180.0)
+    lon, lat, radius = _enclosing(region) or (0.0, 0.0, 180.0)
     if radius > _WIDEST:
         return None
     # Napier's rule for half a side: tan(radius) = tan(corner) cos(pi / sides).
@@ -93,6 +101,7 @@ def _polygon(row: Row) -> Range | None:
     return Range(None, _numbers(*numbers))
 
 
+@lru_cache(maxsize=_REGIONS)
 def _enclosing(region: str | None) -> tuple[float, float, float] | None:
     """Longitude, latitude and radius in degrees of a circle about an STC-S region."""
     if not region:
