@@ -11,7 +11,7 @@ from functools import cached_property
 from schema.reserved import is_regular_identifier
 from schema.types import REGION, TMOC, TYPES, Type
 
-HIDDEN_FORMS = {REGION.name: 2, TMOC.name: 1}
+HIDDEN_FORMS = {REGION.name: 3, TMOC.name: 1}
 """How many hidden columns hold the values of a type once more."""
 
 
@@ -25,10 +25,10 @@ class Column:
 
     `name` is the bare name as PostgreSQL stores it. `expression` replaces the stored column: SQL
     over the row, with `{row}` for the quoted alias of the table. `shapes` names the hidden columns
-    that hold the same in a form for indexes: of a REGION the `scircle` and the `spoly` (one of them
-    filled), of a TMOC the `int8multirange` in microseconds. `array` names, for a geometry, the hidden
-    column with the DALI array that it was made from. `source` says where in a FITS file the value comes
-    from.
+    that hold the same in a form for indexes: of a REGION the `scircle`, the `spoly`, and the `scircle`
+    that a circle of more than 90 degrees leaves out (one of the three filled), of a TMOC the
+    `int8multirange` in microseconds. `array` names, for a geometry, the hidden column with the DALI array
+    that it was made from. `source` says where in a FITS file the value comes from.
     """
 
     name: str

@@ -37,7 +37,7 @@ OBS = Table(
         Column("obs_id", VARCHAR, "Name of the observation", ucd="meta.id", utype="obs.id"),
         Column("s_ra", DOUBLE, "Right ascension", unit="deg", ucd="pos.eq.ra"),
         Column("s_dec", DOUBLE, "Declination", unit="deg", ucd="pos.eq.dec"),
-        Column("s_region", REGION, "Sky coverage", shapes=("region_circle", "region_polygon")),
+        Column("s_region", REGION, "Sky coverage", shapes=("region_circle", "region_polygon", "region_rest")),
         Column("t_min", DOUBLE, "Start", unit="d", ucd="time.start"),
         Column("calib_level", SMALLINT),
         Column("n_events", INTEGER),
@@ -52,12 +52,14 @@ OBS = Table(
     hidden=(
         HiddenColumn("region_circle", "scircle"),
         HiddenColumn("region_polygon", "spoly"),
+        HiddenColumn("region_rest", "scircle"),
         HiddenColumn("secret", "integer"),
     ),
     indexes=(
         Index("obs_position", "spoint(radians(s_ra), radians(s_dec))", "gist", covers=("s_ra", "s_dec")),
         Index("obs_circle", "region_circle", "gist", covers=("s_region",)),
         Index("obs_polygon", "region_polygon", "gist", covers=("s_region",)),
+        Index("obs_rest", "region_rest", "gist", covers=("s_region",)),
     ),
 )
 HEA = Table(
@@ -179,7 +181,7 @@ def _fill(connection: psycopg.Connection) -> None:
     connection.execute("INSERT INTO sky.obs (obs_id) VALUES ('unknown')")
     connection.execute(
         "UPDATE sky.obs SET region_circle = vo.stcs_circle(s_region),"
-        " region_polygon = vo.stcs_polygon(s_region), secret = 1"
+        " region_polygon = vo.stcs_polygon(s_region), region_rest = vo.stcs_rest(s_region), secret = 1"
     )
     connection.execute(
         "INSERT INTO sky.hea SELECT obs_id, n_events / 10.0, 2 FROM sky.obs"

@@ -333,6 +333,30 @@ def test_circles_of_a_computed_radius_may_be_wide(
         assert names(rows(select)) == sorted(known[inside])
 
 
+@pytest.mark.parametrize("radius", [3, 80, 120])
+def test_circles_of_a_computed_radius_meet_others(
+    rows: Query, positions: tuple[np.ndarray, SkyCoord], radius: int
+) -> None:
+    known, sky = positions
+    radii = dict(rows('SELECT obs_id, "Mixed" FROM sky.obs WHERE s_ra IS NOT NULL'))
+    mixed = np.array([radii[name] for name in known])
+    own = (mixed + 180 - np.abs(mixed - 180)) / 2
+    circle = 'CIRCLE(s_ra, s_dec, ("Mixed" + 180 - ABS("Mixed" - 180)) / 2.)'
+    for ra, lat in CENTERS:
+        lon = ra + 0.1234
+        away = sky.separation(SkyCoord(lon, lat, unit="deg")).deg
+        other = f"CIRCLE({lon}, {lat}, {radius})"
+        for test, margin in (
+            (f"INTERSECTS({circle}, {other})", own + radius - away),
+            (f"CONTAINS({circle}, {other})", radius - own - away),
+            (f"CONTAINS({other}, {circle})", np.where(own == 180, 180, own - radius - away)),
+        ):
+            judged = np.abs(margin) > 1e-5
+            for condition in (f"{test} = 1", f"NOT {test} = 0"):
+                found = names(rows(f"SELECT obs_id FROM sky.obs WHERE {condition}"))
+                assert set(found) & set(known[judged]) == set(known[judged & (margin > 0)]), test
+
+
 def test_impossible_computed_radii_are_clear_errors(rows: Query) -> None:
     for radius in ("0 - r", "r + 176"):
         with pytest.raises(psycopg.errors.InvalidParameterValue, match="radii go from 0 to 180 degrees"):

@@ -18,6 +18,9 @@ from vo_server.roles import owner_url
 from vo_server.settings import Settings
 
 ROWS = 20_000
+WIDE = 4_000
+"""Of so many regions, one is of more than a hemisphere: those of the rows 2, 4002, ..."""
+
 MANY = Table(
     "big",
     "many",
@@ -25,18 +28,20 @@ MANY = Table(
         Column("id", INTEGER),
         Column("s_ra", DOUBLE),
         Column("s_dec", DOUBLE),
-        Column("s_region", REGION, shapes=("region_circle", "region_polygon")),
+        Column("s_region", REGION, shapes=("region_circle", "region_polygon", "region_rest")),
         Column("t_intervals", TMOC, shapes=("intervals",)),
     ),
     hidden=(
         HiddenColumn("region_circle", "scircle"),
         HiddenColumn("region_polygon", "spoly"),
+        HiddenColumn("region_rest", "scircle"),
         HiddenColumn("intervals", "int8multirange"),
     ),
     indexes=(
         Index("many_position", "spoint(radians(s_ra), radians(s_dec))", "gist", covers=("s_ra", "s_dec")),
         Index("many_circle", "region_circle", "gist", covers=("s_region",)),
         Index("many_polygon", "region_polygon", "gist", covers=("s_region",)),
+        Index("many_rest", "region_rest", "gist", covers=("s_region",)),
         Index("many_intervals", "intervals", "gist", covers=("t_intervals",)),
     ),
 )
@@ -67,13 +72,15 @@ def answer(module_settings: Settings, sky: SkyCoord) -> Iterator[Answer]:
         with connection.cursor().copy("COPY big.many (id, s_ra, s_dec, s_region) FROM STDIN") as copy:
             for i, (ra, dec) in enumerate(zip(sky.ra.deg.tolist(), sky.dec.deg.tolist(), strict=True)):
                 region = f"Circle ICRS {ra!r} {dec!r} 0.5"
-                if i % 2:
+                if i % WIDE == 2:
+                    region = f"Circle ICRS {ra!r} {dec!r} {91 + 85 * i / ROWS}"
+                elif i % 2:
                     low = min(89.0, max(-89.0, dec))
                     region = f"Polygon ICRS {ra!r} {low!r} {(ra + 1) % 360!r} {low!r} {ra!r} {low + 0.5!r}"
                 copy.write_row((i, ra, dec, region))
         connection.execute(
             "UPDATE big.many SET region_circle = vo.stcs_circle(s_region),"
-            " region_polygon = vo.stcs_polygon(s_region),"
+            " region_polygon = vo.stcs_polygon(s_region), region_rest = vo.stcs_rest(s_region),"
             " intervals = int8multirange(int8range(id::bigint << 30, (id + 3)::bigint << 30))"
         )
         connection.execute("INSERT INTO big.few VALUES (83.63, 22.01, 2), (0.1, 0, 2)")
@@ -163,10 +170,50 @@ def test_regions(answer: Answer, condition: str) -> None:
     found, plan = answer(f"SELECT id FROM big.many WHERE {condition}")
     assert "many_circle" in plan, plan
     assert "many_polygon" in plan, plan
+    assert ("many_rest" in plan) == ("CONTAINS(s_region" not in condition), plan
     same, scanned = answer(f"SELECT id FROM big.many WHERE NOT (NOT ({condition}))")
     assert found == same
     assert found
     assert "many_circle" not in scanned
+
+
+@pytest.mark.parametrize(
+    ("condition", "indexes"),
+    [
+        ("INTERSECTS(m.s_region, o.s_region) = 1", "circle polygon rest"),
+        ("1 = CONTAINS(o.s_region, m.s_region)", "circle polygon rest"),
+        ("1 = CONTAINS(m.s_region, o.s_region)", "circle polygon rest"),
+        ("1 = CONTAINS(POINT(m.s_ra, m.s_dec), o.s_region)", "position"),
+        ("1 = CONTAINS(POINT(o.s_ra, o.s_dec), m.s_region)", "circle polygon rest"),
+    ],
+)
+@pytest.mark.parametrize("one", [2, 5, 4000, 16002])
+def test_regions_with_regions(answer: Answer, condition: str, indexes: str, one: int) -> None:
+    """A wide region among few is no reason to compare all with all."""
+    query = f"SELECT m.id FROM (SELECT * FROM big.many WHERE id = {one}) AS o JOIN big.many AS m ON {{}}"
+    found, plan = answer(query.format(condition))
+    for index in indexes.split():
+        assert f"many_{index}" in plan, plan
+    same, scanned = answer(query.format(f"NOT (NOT ({condition}))"))
+    assert found == same
+    assert one in found
+    assert "many_" not in scanned
+
+
+@pytest.mark.parametrize("more", [0, 120])
+@pytest.mark.parametrize("test", ["INTERSECTS(m.s_region, {})", "CONTAINS({}, m.s_region)"])
+def test_regions_with_circles_of_a_computed_radius(answer: Answer, test: str, more: int) -> None:
+    """They may be wide, and an index serves them if they are not."""
+    condition = test.format(f"CIRCLE(f.ra, f.dec, f.r + {more})") + " = 1"
+    query = "SELECT m.id FROM big.few AS f JOIN big.many AS m ON {}"
+    found, plan = answer(query.format(condition))
+    for index in ("circle", "polygon", "rest"):
+        assert f"many_{index}" in plan, plan
+    same, scanned = answer(query.format(f"NOT (NOT ({condition}))"))
+    assert found == same
+    assert found or test.startswith("CONTAINS")
+    assert (len(found) > 1000) == (more > 0 and test.startswith("INTERSECTS"))
+    assert "many_" not in scanned
 
 
 def test_a_compact_moc(answer: Answer, sky: SkyCoord) -> None:

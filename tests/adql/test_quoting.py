@@ -171,17 +171,21 @@ def test_aliases_come_back(alias: str, table: str, common: str, rows: Rows, cata
 @st.composite
 def published(draw: st.DrawFn) -> Table:
     """A table with names of any kind: two columns of numbers, a text, a region and what hides it."""
-    names = draw(st.lists(SHORT_NAMES, min_size=7, max_size=7, unique=True))
-    schema, table, first, second, region, circle, polygon = names
+    names = draw(st.lists(SHORT_NAMES, min_size=8, max_size=8, unique=True))
+    schema, table, first, second, region, circle, polygon, rest = names
     return Table(
         "s" + schema[:12],
         table,
         (
             Column(first, INTEGER),
             Column(second, VARCHAR),
-            Column(region, REGION, shapes=(circle, polygon)),
+            Column(region, REGION, shapes=(circle, polygon, rest)),
         ),
-        hidden=(HiddenColumn(circle, "scircle"), HiddenColumn(polygon, "spoly")),
+        hidden=(
+            HiddenColumn(circle, "scircle"),
+            HiddenColumn(polygon, "spoly"),
+            HiddenColumn(rest, "scircle"),
+        ),
     )
 
 

@@ -120,6 +120,7 @@ def test_rows_of_columns() -> None:
     assert (rows["a.obs_index", "moon"]["unit"], rows["a.obs_index", "moon"]["std"]) == ("deg", 0)
     hidden = {h.name for t in ALL.tables for h in t.hidden}
     assert hidden == {"dataset", "access_path", "region_circle", "region_polygon", "intervals"} | {
+        "region_rest",
         "times",
         "times_order",
     }

@@ -102,25 +102,56 @@ def test_down_and_up_again(settings: Settings, database: Database) -> None:
 
 
 @pytest.mark.parametrize(
-    ("region", "circle", "polygon"),
+    ("region", "form", "value"),
     [
-        ("Circle ICRS 180 45 30", "<(180d , 45d) , 30d>", None),
-        (" circle  icrs 1.5 -2 3.25 ", "<(1.5d , -2d) , 3.25d>", None),
-        ("Circle ICRS 0 0 91", None, None),
-        ("Polygon ICRS 10 0 20 0 15 10", None, "{(10d , 0d),(20d , 0d),(15d , 10d)}"),
+        ("Circle ICRS 180 45 30", "circle", "<(180d , 45d) , 30d>"),
+        (" circle  icrs 1.5 -2 3.25 ", "circle", "<(1.5d , -2d) , 3.25d>"),
+        ("Circle ICRS 0 0 90", "circle", "<(0d , 0d) , 90d>"),
+        ("Circle ICRS 0 0 91", "rest", "<(180d , 0d) , 89d>"),
+        ("Circle ICRS 190 -20 180", "rest", "<(10d , 20d) , 0d>"),
+        ("Circle ICRS 1 2 180.001", None, None),
+        ("Circle ICRS 1 2 NaN", None, None),
+        ("Polygon ICRS 10 0 20 0 15 10", "polygon", "{(10d , 0d),(20d , 0d),(15d , 10d)}"),
         ("Box ICRS 1 2 3 4", None, None),
         (None, None, None),
     ],
 )
 def test_regions_as_shapes(
-    database: Database, region: str | None, circle: str | None, polygon: str | None
+    database: Database, region: str | None, form: str | None, value: str | None
 ) -> None:
-    row = database.execute(
-        "SELECT vo.stcs_circle(%(r)s) = %(c)s::scircle, vo.stcs_polygon(%(r)s) = %(p)s::spoly,"
-        " vo.stcs_circle(%(r)s) IS NULL, vo.stcs_polygon(%(r)s) IS NULL",
-        {"r": region, "c": circle, "p": polygon},
-    ).fetchone()
-    assert row == (circle and True, polygon and True, circle is None, polygon is None)
+    """One of the three columns is filled."""
+    forms = {"circle": "scircle", "polygon": "spoly", "rest": "scircle"}
+    known = {
+        name
+        for name in forms
+        if database.execute(f"SELECT vo.stcs_{name}(%s)", [region]).fetchone() != (None,)
+    }
+    assert known == ({form} if form else set())
+    for name in known:
+        same = f"SELECT vo.stcs_{name}(%s) = %s::{forms[name]}"
+        assert database.execute(same, [region, value]).fetchone() == (True,)
+
+
+def test_wide_regions_that_were_there_before_are_found(settings: Settings, database: Database) -> None:
+    """The views of collections have the column, too, when the installation is through."""
+    collection = Collection("A", "a")
+    config = Config()
+    config.set_main_option("script_location", str(roles.ALEMBIC))
+    config.attributes["url"] = roles.owner_url(settings)
+    command.downgrade(config, "0011")
+    database.execute("INSERT INTO vo.collection VALUES ('A', 'a', %s, now())", [collection.to_json()])
+    database.execute("CREATE SCHEMA a; CREATE VIEW a.obscore AS SELECT * FROM ivoa.obscore")
+    database.execute(
+        "INSERT INTO ivoa.obscore (obs_publisher_did, obs_id, dataset, calib_level, obs_collection, s_region)"
+        " VALUES ('ivo://a/b', '1', '1', 2, 'A', 'Circle ICRS 10 20 135')"
+    )
+    database.execute("INSERT INTO ivoa.obscore_hea (obs_publisher_did) VALUES ('ivo://a/b')")
+    install.install(settings, say=lambda _: None)
+    for table in ("ivoa.obscore", "a.obscore"):
+        rest = f"SELECT region_rest = scircle '<(190d,-20d),45d>' FROM {table}"
+        assert database.execute(rest).fetchall() == [(True,)]
+    command.downgrade(config, "0011")
+    assert database.execute("SELECT to_regclass('a.obscore')").fetchone() == (None,)
 
 
 def test_a_collection_in_sql(database: Database) -> None:

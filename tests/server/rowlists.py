@@ -61,7 +61,7 @@ class Batches:
 
 def columns(*types: str) -> list[Column]:
     """Columns c0, c1... of the named types."""
-    shapes = {"REGION": ("a", "b"), "TMOC": ("a",)}
+    shapes = {"REGION": ("a", "b", "c"), "TMOC": ("a",)}
     return [Column(f"c{n}", TYPES[t], shapes=shapes.get(t)) for n, t in enumerate(types)]
 
 

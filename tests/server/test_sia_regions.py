@@ -57,6 +57,7 @@ def sky(module_settings: Settings) -> Iterator[Sky]:
     lat = np.degrees(np.arcsin(random.uniform(-1, 1, 300)))
     lat = np.concatenate([lat, [90, -90, 0, 89.5, 22.0, 0.2, -0.2]])
     radii = random.choice([0.0, 0.5, 2.5, 8.0], len(lon))
+    radii[::11] = random.choice([90.0, 100.0, 135.0, 179.5, 180.0], len(radii[::11]))
     with psycopg.connect(owner_url(module_settings), autocommit=True) as connection:
         for number, (x, y, radius) in enumerate(zip(lon, lat, radii, strict=True)):
             region = f"Circle ICRS {x} {y} {radius}" if radius else None

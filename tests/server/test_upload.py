@@ -2,6 +2,7 @@
 
 import base64
 import io
+import math
 import struct
 
 import httpx
@@ -107,7 +108,7 @@ def test_geometries_are_such(client: httpx.Client) -> None:
 def test_regions(client: httpx.Client) -> None:
     """Text beyond the subset of STC-S is returned as it is, and contains nothing."""
     values = ["Circle ICRS 10 0 1", "Polygon ICRS 9 -1 11 -1 11 1 9 1", "Box ICRS 10 0 2 2", None]
-    values += ["Circle GALACTIC 10 0 1", "Position ICRS 10 0", "Circle ICRS 10 0 100", "hello"]
+    values += ["Circle GALACTIC 10 0 1", "Position ICRS 10 0", "Circle ICRS 10 0 181", "hello"]
     content = votable(['name="r" datatype="char" arraysize="*" xtype="adql:REGION"'], [[v] for v in values])
     answer = send(client, content, RESPONSEFORMAT="votable/td")
     assert [row[0] for row in cells(answer)] == values
@@ -118,6 +119,24 @@ def test_regions(client: httpx.Client) -> None:
     query = "SELECT r FROM TAP_UPLOAD.t WHERE CONTAINS(POINT(271.94, -20.29), r) = 1"
     answer = send(client, content, query, RESPONSEFORMAT="votable/td")
     assert [row[0] for row in cells(answer)] == ["Circle GALACTIC 10 0 1"]
+
+
+def test_regions_of_more_than_a_hemisphere(client: httpx.Client) -> None:
+    values = [
+        "Circle ICRS 10 0 100",
+        "Circle GALACTIC 10 0 180",
+        "Circle ICRS 190 0 179",
+        "Circle ICRS 0 0 181",
+    ]
+    content = votable(['name="r" datatype="char" arraysize="*" xtype="adql:REGION"'], [[v] for v in values])
+    query = "SELECT CONTAINS(POINT(10.1, 0.1), r), CONTAINS(POINT(110.1, 0), r), AREA(r) FROM TAP_UPLOAD.t"
+    *rows, unknown = rows_of(send(client, content, query, RESPONSEFORMAT="csv"))
+    assert [row[:2] for row in rows] == [["1", "0"], ["1", "1"], ["0", "1"]]
+    steradian = (180 / math.pi) ** 2
+    for row, radius in zip(rows, (100, 180, 179), strict=True):
+        area = 2 * math.pi * (1 - math.cos(math.radians(radius))) * steradian
+        assert float(row[2]) == pytest.approx(area, rel=1e-12)
+    assert unknown == ["", "", ""]
 
 
 def test_timestamps(client: httpx.Client) -> None:

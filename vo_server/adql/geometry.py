@@ -38,18 +38,24 @@ def shape_of(field: Field, *, stored: bool) -> Shape | None:
     """The geometry that a column holds. With `stored` false the hidden columns are out of reach."""
     kind = field.type.name if field.type is not None else ""
     if kind == "REGION":
-        circle, polygon = (
+        circle, polygon, rest = (
             field.shapes
             if field.shapes is not None and stored
-            else (f"vo.stcs_circle({field.sql})", f"vo.stcs_polygon({field.sql})")
+            else tuple(f"vo.stcs_{form}({field.sql})" for form in ("circle", "polygon", "rest"))
         )
-        return Shape("region", "", options=(Shape("circle", circle), Shape("polygon", polygon)))
+        return Shape("region", "", options=(Shape("circle", circle), Shape("polygon", polygon), cap(rest)))
     if kind == "TMOC":
         stored_ranges = field.shapes[0] if field.shapes is not None and stored else None
         return Shape(INTERVALS, stored_ranges or f"vo.tmoc_ranges({field.sql})")
     if kind not in {"POINT", "CIRCLE", "POLYGON", "MOC"}:
         return None
     return Shape(kind.lower(), field.sql, array=field.array if stored else None)
+
+
+def cap(rest: str) -> Shape:
+    """What a circle (SQL) of up to 90 degrees leaves of the sky: the circle about its antipode."""
+    opposite = f"spoint(long(center({rest})) + pi(), -lat(center({rest})))"
+    return Shape("cap", rest, center=Shape("point", opposite), radius=f"(pi() - radius({rest}))")
 
 
 def output(term: Term) -> tuple[str, Type]:

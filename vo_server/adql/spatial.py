@@ -9,7 +9,7 @@ MOCs with cells of less than a hundredth of their size (vo.moc_fine).
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from vo_server.adql.terms import INTERVALS, Shape, Test
 
@@ -20,12 +20,12 @@ _ALIAS = re.compile(r'"(?:[^"]|"")*"(?=\.)')
 
 def contains(inner: Shape, outer: Shape) -> Test:
     """Whether `inner` lies within `outer`, its boundary included (ADQL 2.1, 4.2.11)."""
-    return _relate(inner, outer, lambda a, b: _WITHIN[a.kind, b.kind](a, b))
+    return _relate(inner, outer, _WITHIN)
 
 
 def intersects(left: Shape, right: Shape) -> Test:
     """Whether the shapes share a point; a point intersects what contains it (ADQL 2.1, 4.2.16)."""
-    return _relate(left, right, lambda a, b: _OVERLAP[a.kind, b.kind](a, b))
+    return _relate(left, right, _OVERLAP)
 
 
 def within_distance(left: Shape, right: Shape, radius: str, *, cap: bool) -> str:
@@ -64,7 +64,7 @@ def _tables(sql: str) -> set[str]:
 
 
 def per_row(shape: Shape, render: Callable[[Shape], str]) -> str:
-    """`render` of a shape; of a region, of whichever of its two columns is filled."""
+    """`render` of a shape; of a region, of whichever of its columns is filled."""
     return _by_row(shape.options or (shape,), render)
 
 
@@ -84,26 +84,84 @@ def fine_moc(shape: Shape) -> str:
     return f"vo.moc_fine({shape.sql})"
 
 
-def _relate(left: Shape, right: Shape, rule: Rule) -> Test:
-    """The rule between two shapes, one or both of which may be a circle or a polygon by row."""
-    lefts, rights = left.options or (left,), right.options or (right,)
+def _relate(left: Shape, right: Shape, rules: Mapping[tuple[str, str], Rule]) -> Test:
+    """The rule between two shapes, one or both of which may be of another kind by row."""
+
+    def rule(a: Shape, b: Shape) -> str:
+        return rules[a.kind, b.kind](a, b)
+
+    lefts, rights = _forms(left, right), _forms(right, left)
     if len(lefts) * len(rights) == 1:
         sql = rule(left, right)
         return Test(sql, sql)
-    matching = " OR ".join(rule(a, b) for a in lefts for b in rights)
+    pairs = [(a, b) for a in lefts for b in rights if rules[a.kind, b.kind] is not _never]
+    columns = tuple(form for forms in (lefts, rights) if len(forms) > 1 for form in forms)
+    matching = _matching(pairs, columns, rule)
     return Test(matching, _by_row(lefts, lambda a: _by_row(rights, lambda b: rule(a, b))))
+
+
+def _forms(shape: Shape, other: Shape) -> tuple[Shape, ...]:
+    """The kinds of shape that one may be, row by row; points and MOCs compare with any circle as it is."""
+    if not shape.computed or shape.center is None or other.kind in {"point", "moc"}:
+        return shape.options or (shape,)
+    center, degrees = shape.center.sql, shape.computed
+    narrow = f"scircle({center}, radians(CASE WHEN {degrees} <= 90 THEN {degrees} END))"
+    opposite = f"spoint(long({center}) + pi(), -lat({center}))"
+    rest = f"scircle({opposite}, radians(CASE WHEN {degrees} > 90 THEN 180 - {degrees} END))"
+    middle = Shape("point", f"CASE WHEN {degrees} > 90 THEN {center} END")
+    return Shape("circle", narrow), Shape("cap", rest, center=middle)
+
+
+def _matching(pairs: list[tuple[Shape, Shape]], columns: tuple[Shape, ...], rule: Rule) -> str:
+    """The rule of all pairs, for indexes, which cannot tell what meets a cap: they bring every pair with one.
+
+    What it takes to sort these out stands apart, so that the pairs of others are not compared twice.
+    """
+    caps = [column for column in columns if column.kind == "cap"]
+    wide = [(a, b) for a, b in pairs if a in caps or b in caps]
+    found = " OR ".join(_known_to_index(a, b, columns) if (a, b) in wide else rule(a, b) for a, b in pairs)
+    if not wide:
+        return found or "FALSE"
+    none = " AND ".join(f"{cap.sql} IS NULL" for cap in caps)
+    return f"({found}) AND ({none} OR {' OR '.join(rule(a, b) for a, b in wide)})"
+
+
+def _known_to_index(a: Shape, b: Shape, columns: tuple[Shape, ...]) -> str:
+    """That those of the two which are caps of `columns` are known, as indexes on either of the two find it.
+
+    Few regions are caps: an index tells fast which. What else an index is on meets the half of the sky
+    about the centre of the cap, or the other half.
+    """
+    known = []
+    for cap, other in ((a, b), (b, a)):
+        if cap.kind == "cap" and cap in columns:
+            known.append(f"{cap.sql} IS NOT NULL")
+            if other.indexed or (other.kind != "cap" and other in columns):
+                known.append(_in_either_half(other, cap))
+    return " AND ".join(known)
+
+
+def _in_either_half(shape: Shape, cap: Shape) -> str:
+    operator = "<@" if shape.kind == "point" else "&&"
+    opposite = cap.center.sql if cap.center is not None else ""
+    halves = (f"scircle({center}, pi() / 2)" for center in (f"center({cap.sql})", opposite))
+    return f"({' OR '.join(f'{shape.sql} {operator} {half}' for half in halves)})"
 
 
 def _by_row(options: tuple[Shape, ...], render: Callable[[Shape], str]) -> str:
     if len(options) == 1:
         return render(options[0])
-    first, second = options
-    return f"CASE WHEN {first.sql} IS NOT NULL THEN {render(first)} ELSE {render(second)} END"
+    *others, last = options
+    whens = " ".join(f"WHEN {option.sql} IS NOT NULL THEN {render(option)}" for option in others)
+    return f"CASE {whens} ELSE {render(last)} END"
 
 
 def _known(value: str) -> Rule:
     """A rule that holds `value` for all shapes, NULL if one of them is NULL."""
     return lambda a, b: f"CASE WHEN {a.sql} IS NOT NULL AND {b.sql} IS NOT NULL THEN {value} END"
+
+
+_never = _known("FALSE")
 
 
 def _same(a: Shape, b: Shape) -> str:
@@ -137,15 +195,28 @@ def _point_in_moc(a: Shape, b: Shape) -> str:
 
 
 def _outside_rest(a: Shape, b: Shape) -> str:
-    return f"NOT ({a.sql} && {b.sql})"
+    return _but_for_a_point(f"{a.sql} && {b.sql}", b)
 
 
 def _reaches_out(a: Shape, b: Shape) -> str:
-    return f"NOT ({a.sql} <@ {b.sql})"
+    return _but_for_a_point(f"{a.sql} <@ {b.sql}", b)
+
+
+def _but_for_a_point(meets_rest: str, cap: Shape) -> str:
+    """The opposite of what is said of the rest of a cap; true of the whole sky, whose rest is but a point.
+
+    `<=` of two conditions is that the first implies the second, or NULL if one is.
+    """
+    if cap.numbers is not None and cap.numbers[2] < 180:
+        return f"NOT ({meets_rest})"
+    return f"({meets_rest}) <= (radius({cap.sql}) = 0)"
 
 
 def _cap_in_cap(a: Shape, b: Shape) -> str:
-    return f"{b.sql} <@ {a.sql}"
+    within = f"{b.sql} <@ {a.sql}"
+    if b.numbers is not None and b.numbers[2] < 180:
+        return within
+    return _but_for_a_point(f"NOT ({within})", b)
 
 
 def _moc_inside(a: Shape, b: Shape) -> str:
@@ -185,19 +256,19 @@ _WITHIN: dict[tuple[str, str], Rule] = {
     ("point", "cap"): _point_in_disc,
     ("point", "polygon"): _inside,
     ("point", "moc"): _point_in_moc,
-    ("circle", "point"): _known("FALSE"),
+    ("circle", "point"): _never,
     ("circle", "circle"): _inside,
     ("circle", "polygon"): _inside,
     ("circle", "cap"): _outside_rest,
-    ("polygon", "point"): _known("FALSE"),
+    ("polygon", "point"): _never,
     ("polygon", "circle"): _inside,
     ("polygon", "polygon"): _inside,
     ("polygon", "cap"): _outside_rest,
-    ("cap", "point"): _known("FALSE"),
-    ("cap", "circle"): _known("FALSE"),
-    ("cap", "polygon"): _known("FALSE"),
+    ("cap", "point"): _never,
+    ("cap", "circle"): _never,
+    ("cap", "polygon"): _never,
     ("cap", "cap"): _cap_in_cap,
-    ("moc", "point"): _known("FALSE"),
+    ("moc", "point"): _never,
     **{(kind, "moc"): _moc_inside for kind in ("circle", "polygon", "cap", "moc")},
     **{("moc", kind): _moc_inside for kind in ("circle", "polygon", "cap")},
 }

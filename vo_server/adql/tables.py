@@ -41,7 +41,7 @@ class Source:
 class Output:
     """A column of a rendered query: its ADQL name, the name it has in the SQL, and what it holds.
 
-    `shapes` names the columns that carry a region's circle and polygon, or a T-MOC's ranges, along;
+    `shapes` names the columns that carry a region's circle, polygon and rest, or a T-MOC's ranges, along;
     `weight` is the length of its expression (see `weights`).
     """
 

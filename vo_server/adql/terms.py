@@ -43,8 +43,8 @@ class Shape:
 
     `kind` is `point`, `circle`, `polygon`, `cap`, `region` or `moc`; INTERVALS are times, not places, as
     an int8multirange. `sql` is of the pgSphere type; of a `cap` (a circle of more than 90 degrees, which
-    pgSphere cannot hold) it is the circle that is NOT covered. A `region` is a circle or a polygon, row
-    by row: `options` has both, one of them NULL.
+    pgSphere cannot hold) it is the circle that is NOT covered. A `region` is a circle, a polygon or a
+    cap, row by row: `options` has all three, one of them not NULL.
     `degrees` are the coordinates (lon, lat[, radius or further vertices]) as SQL, `numbers` the same
     as numbers if they are constant. `center` and `radius` (SQL, radians) are those of a circle or cap.
     `computed` is the radius of a circle that is not known before the query runs (SQL, degrees).

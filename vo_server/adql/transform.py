@@ -12,7 +12,7 @@ from vo_server.adql import nodes
 from vo_server.adql.calls import Arguments
 from vo_server.adql.errors import ADQLError, did_you_mean
 from vo_server.adql.frames import FRAMES, UCDS, Matrix, euler_angles, rotated, rotation
-from vo_server.adql.geometry import GEOMETRY
+from vo_server.adql.geometry import GEOMETRY, cap
 from vo_server.adql.stcs import frame_of, region_frame
 from vo_server.adql.terms import Meta, Parameters, Shape, Term, number
 
@@ -74,19 +74,19 @@ def _constant(call: Arguments, shape: Shape, matrix: Matrix, meta: Meta) -> Term
 def _turned(shape: Shape, strans: str) -> Shape:
     sql = f"{TURNED[shape.kind]}({shape.sql}, {strans})"
     if shape.center is None or shape.degrees is None:
-        return Shape(shape.kind, sql)
+        return cap(sql) if shape.kind == "cap" else Shape(shape.kind, sql)
     center = _turned(shape.center, strans)
     degrees = (f"degrees(long({center.sql}))", f"degrees(lat({center.sql}))", shape.degrees[2])
     return replace(shape, sql=sql, degrees=degrees, numbers=None, center=center)
 
 
 def _region(call: Arguments, shape: Shape, matrix: Matrix | None, target: str) -> Term:
-    """A circle or polygon by row; as text it names its frame, and in other frames it is no region column."""
+    """A shape by row; as text it names its frame, and in other frames it is no region column."""
     if matrix is not None:
         strans = _strans(matrix)
         shape = replace(shape, options=tuple(_turned(option, strans) for option in shape.options))
-    circle, polygon = shape.options
-    sql = f"vo.region_text({circle.sql}, {polygon.sql}, {call.parameters.bind(target)})"
+    forms = ", ".join(option.sql for option in shape.options)
+    sql = f"vo.region_text({forms}, {call.parameters.bind(target)})"
     return call.result(sql, REGION if target == "ICRS" else VARCHAR, Meta(ucd="pos.outline"), shape)
 
 

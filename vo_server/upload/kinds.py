@@ -108,13 +108,14 @@ def _text(field: UploadField, name: str, own: str, values: Sequence[Any]) -> Sto
     if xtype in _TIMESTAMPS:
         return _storage(field, name, TIMESTAMP, [Stored(own, TIMESTAMP.postgres, _timestamp)])
     if xtype in _STCS:
-        circle, polygon = f"{own}_circle", f"{own}_polygon"
+        circle, polygon, rest = f"{own}_circle", f"{own}_polygon", f"{own}_rest"
         stored = [
             Stored(own, "text", _string),
             Stored(circle, "scircle", _region_circle),
             Stored(polygon, "spoly", _region_polygon),
+            Stored(rest, "scircle", _region_rest),
         ]
-        return _storage(field, name, REGION, stored, shapes=(circle, polygon))
+        return _storage(field, name, REGION, stored, shapes=(circle, polygon, rest))
     return _storage(field, name, VARCHAR, [Stored(own, "text", _string)])
 
 
@@ -222,6 +223,15 @@ def _region_polygon(text: str) -> str:
     """The polygon or box that STC-S text is, else NULL."""
     shape, numbers = _region(text)
     return _polygon(numbers) if shape == "POLYGON" else NULL
+
+
+def _region_rest(text: str) -> str:
+    """What a circle of more than 90 degrees leaves out, as vo.stcs_rest says it; else NULL."""
+    shape, numbers = _region(text)
+    if shape != "CIRCLE" or not 90 < numbers[2] <= 180:
+        return NULL
+    lon, lat, radius = numbers
+    return _circle([(lon + 180) % 360, -lat, 180 - radius])
 
 
 def _region(text: str) -> tuple[str, list[float]]:

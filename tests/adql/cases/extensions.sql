@@ -25,7 +25,7 @@ SELECT CASE WHEN (CASE WHEN ("t1"."ra" > 1) THEN "t1"."pos" ELSE (NULL)::spoint 
 -- CASE of a region is a region
 SELECT obs_id FROM sky.obs WHERE 1 = CONTAINS(POINT(1, 2), CASE WHEN n_events > 1 THEN s_region END)
 --
-SELECT "obs"."obs_id" FROM "sky"."obs" AS "obs" WHERE (spoint(radians(1.0::float8), radians(2.0::float8)) <@ vo.stcs_circle((CASE WHEN ("obs"."n_events" > 1) THEN "obs"."s_region" END)) OR spoint(radians(1.0::float8), radians(2.0::float8)) <@ vo.stcs_polygon((CASE WHEN ("obs"."n_events" > 1) THEN "obs"."s_region" END)))
+SELECT "obs"."obs_id" FROM "sky"."obs" AS "obs" WHERE ((spoint(radians(1.0::float8), radians(2.0::float8)) <@ vo.stcs_circle((CASE WHEN ("obs"."n_events" > 1) THEN "obs"."s_region" END)) OR spoint(radians(1.0::float8), radians(2.0::float8)) <@ vo.stcs_polygon((CASE WHEN ("obs"."n_events" > 1) THEN "obs"."s_region" END)) OR vo.stcs_rest((CASE WHEN ("obs"."n_events" > 1) THEN "obs"."s_region" END)) IS NOT NULL) AND (vo.stcs_rest((CASE WHEN ("obs"."n_events" > 1) THEN "obs"."s_region" END)) IS NULL OR (spoint(radians(1.0::float8), radians(2.0::float8)) <-> spoint(long(center(vo.stcs_rest((CASE WHEN ("obs"."n_events" > 1) THEN "obs"."s_region" END)))) + pi(), -lat(center(vo.stcs_rest((CASE WHEN ("obs"."n_events" > 1) THEN "obs"."s_region" END)))))) <= (pi() - radius(vo.stcs_rest((CASE WHEN ("obs"."n_events" > 1) THEN "obs"."s_region" END))))))
 
 -- CASE of a test, and in a condition
 SELECT obs_id FROM sky.obs WHERE CASE CONTAINS(POINT(s_ra, s_dec), CIRCLE(83, 22, 2)) WHEN 1 THEN t_min ELSE 0 END > 55000
@@ -64,7 +64,7 @@ SELECT GREATEST("obs"."s_ra", ("obs"."n_events")::double precision, (0)::double 
 -- COALESCE of NULLs and of a region
 SELECT COALESCE(NULL, NULL), AREA(COALESCE(s_region, s_region)) FROM sky.obs
 --
-SELECT COALESCE(NULL, NULL)::text AS "coalesce", CASE WHEN vo.stcs_circle(COALESCE("obs"."s_region", "obs"."s_region")) IS NOT NULL THEN degrees(degrees(4 * pi() * power(sin(radius(vo.stcs_circle(COALESCE("obs"."s_region", "obs"."s_region"))) / 2), 2))) ELSE degrees(degrees(area(vo.stcs_polygon(COALESCE("obs"."s_region", "obs"."s_region"))))) END AS "area" FROM "sky"."obs" AS "obs"
+SELECT COALESCE(NULL, NULL)::text AS "coalesce", CASE WHEN vo.stcs_circle(COALESCE("obs"."s_region", "obs"."s_region")) IS NOT NULL THEN degrees(degrees(4 * pi() * power(sin(radius(vo.stcs_circle(COALESCE("obs"."s_region", "obs"."s_region"))) / 2), 2))) WHEN vo.stcs_polygon(COALESCE("obs"."s_region", "obs"."s_region")) IS NOT NULL THEN degrees(degrees(area(vo.stcs_polygon(COALESCE("obs"."s_region", "obs"."s_region"))))) ELSE CASE WHEN spoint(long(center(vo.stcs_rest(COALESCE("obs"."s_region", "obs"."s_region")))) + pi(), -lat(center(vo.stcs_rest(COALESCE("obs"."s_region", "obs"."s_region"))))) IS NOT NULL THEN degrees(degrees(4 * pi() * power(sin((pi() - radius(vo.stcs_rest(COALESCE("obs"."s_region", "obs"."s_region")))) / 2), 2))) END END AS "area" FROM "sky"."obs" AS "obs"
 
 -- a query as a value
 SELECT obs_id, (SELECT MAX(energy_min) FROM sky.hea) AS high FROM sky.obs WHERE s_ra = (SELECT MAX(s_ra) FROM sky.obs) ORDER BY high

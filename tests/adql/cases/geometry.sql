@@ -21,22 +21,22 @@ SELECT "obs"."obs_id" FROM "sky"."obs" AS "obs" WHERE (((spoint(radians("obs"."s
 -- a circle of more than 90 degrees
 SELECT obs_id FROM sky.obs WHERE CONTAINS(POINT(s_ra, s_dec), CIRCLE(10, 20, 120)) = 1 AND INTERSECTS(s_region, CIRCLE(10, 20, 120)) = 1
 --
-SELECT "obs"."obs_id" FROM "sky"."obs" AS "obs" WHERE (((spoint(radians("obs"."s_ra"), radians("obs"."s_dec")) <-> spoint(radians(10.0::float8), radians(20.0::float8))) <= radians(120.0::float8)) AND (NOT ("obs"."region_circle" <@ scircle(spoint(radians(190.0::float8), radians(-20.0::float8)), radians(60.0::float8))) OR NOT ("obs"."region_polygon" <@ scircle(spoint(radians(190.0::float8), radians(-20.0::float8)), radians(60.0::float8)))))
+SELECT "obs"."obs_id" FROM "sky"."obs" AS "obs" WHERE (((spoint(radians("obs"."s_ra"), radians("obs"."s_dec")) <-> spoint(radians(10.0::float8), radians(20.0::float8))) <= radians(120.0::float8)) AND ((NOT ("obs"."region_circle" <@ scircle(spoint(radians(190.0::float8), radians(-20.0::float8)), radians(60.0::float8))) OR NOT ("obs"."region_polygon" <@ scircle(spoint(radians(190.0::float8), radians(-20.0::float8)), radians(60.0::float8))) OR "obs"."region_rest" IS NOT NULL) AND ("obs"."region_rest" IS NULL OR CASE WHEN "obs"."region_rest" IS NOT NULL AND scircle(spoint(radians(190.0::float8), radians(-20.0::float8)), radians(60.0::float8)) IS NOT NULL THEN TRUE END)))
 
 -- a point in a region
 SELECT obs_id FROM sky.obs WHERE CONTAINS(POINT(83.63, 22.01), s_region) = 1
 --
-SELECT "obs"."obs_id" FROM "sky"."obs" AS "obs" WHERE (spoint(radians(83.63::float8), radians(22.01::float8)) <@ "obs"."region_circle" OR spoint(radians(83.63::float8), radians(22.01::float8)) <@ "obs"."region_polygon")
+SELECT "obs"."obs_id" FROM "sky"."obs" AS "obs" WHERE ((spoint(radians(83.63::float8), radians(22.01::float8)) <@ "obs"."region_circle" OR spoint(radians(83.63::float8), radians(22.01::float8)) <@ "obs"."region_polygon" OR "obs"."region_rest" IS NOT NULL) AND ("obs"."region_rest" IS NULL OR (spoint(radians(83.63::float8), radians(22.01::float8)) <-> spoint(long(center("obs"."region_rest")) + pi(), -lat(center("obs"."region_rest")))) <= (pi() - radius("obs"."region_rest"))))
 
 -- a point outside a region
 SELECT obs_id FROM sky.obs WHERE CONTAINS(POINT(83.63, 22.01), s_region) = 0
 --
-SELECT "obs"."obs_id" FROM "sky"."obs" AS "obs" WHERE ((CASE WHEN "obs"."region_circle" IS NOT NULL THEN spoint(radians(83.63::float8), radians(22.01::float8)) <@ "obs"."region_circle" ELSE spoint(radians(83.63::float8), radians(22.01::float8)) <@ "obs"."region_polygon" END)::integer = 0)
+SELECT "obs"."obs_id" FROM "sky"."obs" AS "obs" WHERE ((CASE WHEN "obs"."region_circle" IS NOT NULL THEN spoint(radians(83.63::float8), radians(22.01::float8)) <@ "obs"."region_circle" WHEN "obs"."region_polygon" IS NOT NULL THEN spoint(radians(83.63::float8), radians(22.01::float8)) <@ "obs"."region_polygon" ELSE (spoint(radians(83.63::float8), radians(22.01::float8)) <-> spoint(long(center("obs"."region_rest")) + pi(), -lat(center("obs"."region_rest")))) <= (pi() - radius("obs"."region_rest")) END)::integer = 0)
 
 -- regions that meet a polygon or a box
 SELECT obs_id FROM sky.obs WHERE INTERSECTS(POLYGON(1, 2, 3, 2, 3, 5), s_region) = 1 OR 1 = INTERSECTS(s_region, BOX(10, 0, 2, 2))
 --
-SELECT "obs"."obs_id" FROM "sky"."obs" AS "obs" WHERE (($1::spoly && "obs"."region_circle" OR $1::spoly && "obs"."region_polygon") OR ("obs"."region_circle" && $2::spoly OR "obs"."region_polygon" && $2::spoly))
+SELECT "obs"."obs_id" FROM "sky"."obs" AS "obs" WHERE ((($1::spoly && "obs"."region_circle" OR $1::spoly && "obs"."region_polygon" OR "obs"."region_rest" IS NOT NULL) AND ("obs"."region_rest" IS NULL OR ($1::spoly <@ "obs"."region_rest") <= (radius("obs"."region_rest") = 0))) OR (("obs"."region_circle" && $2::spoly OR "obs"."region_polygon" && $2::spoly OR "obs"."region_rest" IS NOT NULL) AND ("obs"."region_rest" IS NULL OR ($2::spoly <@ "obs"."region_rest") <= (radius("obs"."region_rest") = 0))))
 -- $1 = '{(1.0d,2.0d),(3.0d,2.0d),(3.0d,5.0d)}'
 -- $2 = '{(11.0d,0.9998477260772488d),(9.0d,0.9998477260772488d),(9.0d,-0.9998477260772488d),(11.0d,-0.9998477260772488d)}'
 

@@ -22,7 +22,7 @@ SELECT floor("obs"."s_ra") AS "f", "obs"."target" AS "t", count(*) AS "count" FR
 -- a grouped region has no hidden columns
 SELECT s_region, AREA(s_region) FROM sky.obs GROUP BY s_region
 --
-SELECT "obs"."s_region", CASE WHEN vo.stcs_circle("obs"."s_region") IS NOT NULL THEN degrees(degrees(4 * pi() * power(sin(radius(vo.stcs_circle("obs"."s_region")) / 2), 2))) ELSE degrees(degrees(area(vo.stcs_polygon("obs"."s_region")))) END AS "area" FROM "sky"."obs" AS "obs" GROUP BY "obs"."s_region"
+SELECT "obs"."s_region", CASE WHEN vo.stcs_circle("obs"."s_region") IS NOT NULL THEN degrees(degrees(4 * pi() * power(sin(radius(vo.stcs_circle("obs"."s_region")) / 2), 2))) WHEN vo.stcs_polygon("obs"."s_region") IS NOT NULL THEN degrees(degrees(area(vo.stcs_polygon("obs"."s_region")))) ELSE CASE WHEN spoint(long(center(vo.stcs_rest("obs"."s_region"))) + pi(), -lat(center(vo.stcs_rest("obs"."s_region")))) IS NOT NULL THEN degrees(degrees(4 * pi() * power(sin((pi() - radius(vo.stcs_rest("obs"."s_region"))) / 2), 2))) END END AS "area" FROM "sky"."obs" AS "obs" GROUP BY "obs"."s_region"
 
 -- a subquery may use grouped columns
 SELECT target FROM sky.obs AS o WHERE s_ra > 1 GROUP BY target HAVING EXISTS (SELECT * FROM other.obs AS x WHERE x.obs_id = o.target)
