@@ -9,6 +9,7 @@ import httpx
 import psycopg
 from lxml import etree
 
+from tests.dl3files import Habits, write_dl3
 from tests.ingesting import Archive
 from tests.server.serving import free_socket, served, url_of
 from tests.xmlcheck import parsed
@@ -90,6 +91,13 @@ class Registry:
             " to_char(created - make_interval(days => %(days)s), 'YYYY-MM-DD'))",
             {"days": days},
         )
+
+
+def two_runs(directory: Path) -> Path:
+    """A release of two observations, one with response functions."""
+    write_dl3(directory / "1.fits", Habits(events=5, obs_id="1"))
+    write_dl3(directory / "2.fits", Habits(events=5, obs_id="2", irfs=False))
+    return directory
 
 
 def serving(settings: Settings, release: Path) -> Iterator[Registry]:

@@ -70,7 +70,7 @@ def test_large_members_of_zip(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (count, length, start) == (2, wide, offset)
     # Python reads the directory from a file with a hole in place of the members.
     hole = _Hole(offset, directory)
-    with zipfile.ZipFile(hole) as zipped:  # type: ignore[call-overload]
+    with zipfile.ZipFile(hole) as zipped:  # type: ignore[call-overload]  # it reads and seeks, no more
         large, behind = zipped.infolist()
     assert (large.file_size, large.header_offset) == (5 * GIGABYTE, 0)
     assert (behind.file_size, behind.header_offset) == (1, made[0].size + 5 * GIGABYTE)

@@ -12,8 +12,7 @@ from lxml import etree
 from schema import vocabularies
 from schema.collection import collection_from
 from schema.load import catalogue
-from tests.dl3files import Habits, write_dl3
-from tests.server.registering import DC, KEYS, OAI, OWN, RI, TYPE, Registry, serving
+from tests.server.registering import DC, KEYS, OAI, OWN, RI, TYPE, Registry, serving, two_runs
 from tests.server.serving import free_socket, served, url_of
 from tests.xmlcheck import parsed
 from vo_server.app import create_app
@@ -29,10 +28,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 @pytest.fixture(scope="module")
 def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    directory = tmp_path_factory.mktemp("release")
-    write_dl3(directory / "1.fits", Habits(events=5, obs_id="1"))
-    write_dl3(directory / "2.fits", Habits(events=5, obs_id="2", irfs=False))
-    return directory
+    return two_runs(tmp_path_factory.mktemp("release"))
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,7 @@ import pytest
 from lxml import etree
 from oaipmh_scythe import Scythe
 
-from tests.dl3files import Habits, write_dl3
-from tests.server.registering import KEYS, OAI, OWN, Registry, serving
+from tests.server.registering import KEYS, OAI, OWN, Registry, serving, two_runs
 from tests.server.serving import served
 from tests.xmlcheck import parsed
 from vo_server.app import create_app
@@ -29,10 +28,7 @@ from vo_server.settings import Settings
 
 @pytest.fixture(scope="module")
 def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    directory = tmp_path_factory.mktemp("release")
-    write_dl3(directory / "1.fits", Habits(events=5, obs_id="1"))
-    write_dl3(directory / "2.fits", Habits(events=5, obs_id="2", irfs=False))
-    return directory
+    return two_runs(tmp_path_factory.mktemp("release"))
 
 
 @pytest.fixture(scope="module")

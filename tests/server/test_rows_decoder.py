@@ -149,7 +149,8 @@ def test_nulls_at_every_place_of_a_bitmap(kind: str, rows: int, pattern: str) ->
     }[pattern]
     cells = [None if n in missing else value for n in range(rows)]
     lists = [None if n in missing else [value, None] * (n % 3) for n in range(rows)]
-    octets = b"".join(row([kind, kind + "[]", kind + "[]"], [c, k, cells]) for c, k in zip(cells, lists))  # noqa: B905
+    kinds = [kind, kind + "[]", kind + "[]"]
+    octets = b"".join(row(kinds, [c, k, cells]) for c, k in zip(cells, lists, strict=True))
     batch, used = decoder(kind, kind + "[]", kind + "[]").decode(memoryview(octets))
     batch.validate(full=True)
     assert used == len(octets)

@@ -52,7 +52,7 @@ def handed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Counted]:
 
     def start(octets: bytes, sizes: Sequence[int], batch_bytes: int) -> Counted:
         monkeypatch.setattr(reader, "source", lambda *_: Handed(octets, sizes))
-        return Counted(None, "", batch_bytes, never)  # type: ignore[arg-type]
+        return Counted(None, "", batch_bytes, never)  # type: ignore[arg-type]  # no connection is asked
 
     return start
 
